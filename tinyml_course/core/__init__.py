@@ -1,0 +1,1 @@
+"""The course's nouns: gesture sets, models, boards, plans, reports, errors."""

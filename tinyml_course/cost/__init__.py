@@ -1,0 +1,1 @@
+"""What a network costs: lifetimes, memory, multiply-accumulates; no TensorFlow."""

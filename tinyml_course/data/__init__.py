@@ -1,0 +1,1 @@
+"""Gesture data: strokes, the generator, recordings, splits, augmentation."""

@@ -1,0 +1,1 @@
+"""The device: conversion, the emulator and its report."""

@@ -1,0 +1,1 @@
+"""Figures: one file per chapter; functions that draw data and compute nothing."""

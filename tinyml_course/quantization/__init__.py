@@ -1,0 +1,1 @@
+"""Quantization, from the affine map to mixed precision."""

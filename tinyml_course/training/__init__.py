@@ -1,0 +1,1 @@
+"""Training: the only place where an ArchSpec becomes a Keras model."""

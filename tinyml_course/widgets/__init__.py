@@ -1,0 +1,1 @@
+"""Widget experiments: controls around one pure function."""
