@@ -1,0 +1,198 @@
+"""An experiment: controls around one pure function, declared once and shown in several ways."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from tinyml_course.plots.style import img_tag, render_png
+
+MAX_STATES = 400
+"""Most combinations of control values, so that a page without a kernel can hold them all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One knob of an experiment: a parameter of its function and the values it may take.
+
+    Attributes
+    ----------
+    name : str
+        Parameter of the experiment's function.
+    label : str
+        What the learner reads, with the unit.
+    values : tuple
+        The grid, in the order of the slider; numbers, strings or booleans.
+    default : object
+        The value at the start, one of `values`.
+    kind : {'slider', 'menu'}
+        How it is shown.
+    """
+
+    name: str
+    label: str
+    values: tuple[Any, ...]
+    default: Any
+    kind: str = "slider"
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("slider", "menu"):
+            raise ValueError(f"kind must be 'slider' or 'menu', got {self.kind!r}")
+        if self.default not in self.values:
+            raise ValueError(
+                f"default of {self.name!r} must be one of its values, got {self.default!r}"
+            )
+        if len(set(self.values)) != len(self.values):
+            raise ValueError(f"values of {self.name!r} must differ from each other")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A question that a learner answers by moving controls.
+
+    Attributes
+    ----------
+    name : str
+        Identifier, unique in the course: lower case with hyphens.
+    question : str
+        What to predict before the result appears.
+    controls : tuple of Control
+        The knobs; the product of their grids has at most 400 states.
+    draw : callable
+        Pure function from the controls' values to a matplotlib Figure made without pyplot.
+    describe : callable
+        Pure function from the same values to the figure's alt text, with the result in it.
+
+    Raises
+    ------
+    ValueError
+        If the grid is larger than `MAX_STATES`.
+
+    Examples
+    --------
+    >>> from tinyml_course.plots import new_figure
+    >>> line = Experiment(
+    ...     name="a-line",
+    ...     question="Does the line rise?",
+    ...     controls=(Control(name="slope", label="slope", values=(-1, 0, 1), default=0),),
+    ...     draw=lambda slope: new_figure()[0],
+    ...     describe=lambda slope: f"A line of slope {slope}.",
+    ... )
+    >>> [state["slope"] for state in line.states()]
+    [-1, 0, 1]
+    """
+
+    name: str
+    question: str
+    controls: tuple[Control, ...]
+    draw: Callable[..., Figure]
+    describe: Callable[..., str]
+
+    def __post_init__(self) -> None:
+        states = math.prod(len(control.values) for control in self.controls)
+        if states > MAX_STATES:
+            raise ValueError(
+                f"experiment {self.name!r} has {states} states; coarsen its grids to {MAX_STATES}"
+            )
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The controls' values at the start."""
+        return {control.name: control.default for control in self.controls}
+
+    def states(self) -> Iterator[dict[str, Any]]:
+        """Yield every combination of the controls' values, the last control fastest."""
+        names = [control.name for control in self.controls]
+        for values in itertools.product(*(control.values for control in self.controls)):
+            yield dict(zip(names, values, strict=True))
+
+    def render(self, **values: Any) -> str:
+        """Return the figure at `values` as HTML with its alt text.
+
+        Raises
+        ------
+        ValueError
+            If a value is not on its control's grid.
+        """
+        for control in self.controls:
+            if values[control.name] not in control.values:
+                raise ValueError(f"{control.name}={values[control.name]!r} is not on the grid")
+        return img_tag(render_png(self.draw(**values), dpi=100), self.describe(**values))
+
+    def live(self) -> Any:
+        """Return ipywidgets: question, a field for the prediction, then controls and figure.
+
+        The figure appears once the learner has entered a prediction or chosen to skip it.
+        Needs a running kernel.
+        """
+        import ipywidgets as w
+
+        picture = w.HTML()
+        sliders = {control.name: _make_slider(control) for control in self.controls}
+        render = lru_cache(maxsize=MAX_STATES)(lambda *items: self.render(**dict(items)))
+
+        def update(_: Any = None) -> None:
+            picture.value = render(*((name, slider.value) for name, slider in sliders.items()))
+
+        for slider in sliders.values():
+            slider.observe(update, names="value")
+        result = w.VBox([*sliders.values(), picture])
+        return _predict_first(self.question, result, update)
+
+
+def _make_slider(control: Control) -> Any:
+    import ipywidgets as w
+
+    make = w.SelectionSlider if control.kind == "slider" else w.Dropdown
+    return make(
+        options=[(_format(value), value) for value in control.values],
+        value=control.default,
+        description=control.label,
+        style={"description_width": "initial"},
+        layout=w.Layout(width="95%", max_width="34em"),
+        **({"continuous_update": True} if control.kind == "slider" else {}),
+    )
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+def _predict_first(question: str, result: Any, reveal: Callable[[], None]) -> Any:
+    """Return a box that hides `result` until a prediction is entered or skipped."""
+    import ipywidgets as w
+
+    field = w.Text(placeholder="your prediction", layout=w.Layout(width="60%", max_width="24em"))
+    button = w.Button(description="Show the result", button_style="primary")
+    skip = w.Button(description="Skip the prediction")
+    noted = w.HTML()
+    result.layout.display = "none"
+
+    def open_result(_: Any) -> None:
+        said = field.value.strip()
+        noted.value = (
+            f"<b>You predicted:</b> {html.escape(said)}" if said else "No prediction made."
+        )
+        entry.layout.display = "none"
+        result.layout.display = ""
+        reveal()
+
+    def open_if_predicted(event: Any) -> None:
+        if field.value.strip():
+            open_result(event)
+        else:
+            noted.value = "Write down a prediction first, or skip it."
+
+    button.on_click(open_if_predicted)
+    skip.on_click(open_result)
+    entry = w.HBox([field, button, skip], layout=w.Layout(flex_flow="row wrap"))
+    return w.VBox([w.HTML(f"<b>Predict.</b> {html.escape(question)}"), entry, noted, result])
