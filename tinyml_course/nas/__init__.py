@@ -1,0 +1,1 @@
+"""Neural architecture search: fronts and scores of candidate networks."""
