@@ -86,7 +86,8 @@ BOARDS: dict[str, Board] = {
             active_mw=220.0,
             sources=(
                 "SRAM 512 KB, 240 MHz: ESP32-S3 data sheet, section 1",
-                "arena: free block 281-295 KB bare, 196-255 KB under heavy applications (boot logs)",
+                "arena: free block 281-295 KB bare, 196-255 KB under heavy applications "
+                "(boot logs)",
                 "flash: ESP-IDF's default single-app partition table, factory partition 1 MB",
                 "power: data sheet, modem-sleep, dual core at 240 MHz",
             ),
@@ -122,7 +123,7 @@ BOARDS: dict[str, Board] = {
             kernels="esp-nn-p4",
             active_mw=250.0,
             sources=(
-                "L2MEM 768 KB: espressif.com; 360 MHz: the clock of esp-nn's benchmarks",
+                "L2MEM, the on-chip RAM, 768 KB: espressif.com; 360 MHz: the clock of esp-nn's benchmarks",
                 "arena: free block 384 KB with a 256 KB cache (boot logs)",
                 "flash: ESP-IDF's default single-app partition table, factory partition 1 MB",
                 "power: assumed",

@@ -1,0 +1,103 @@
+"""The `tinyml` command: each subcommand parses its options and calls one function.
+
+Everything heavy is imported inside the subcommands, so that `tinyml --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinyml_course.core.errors import CourseError
+
+app = typer.Typer(
+    help="The TinyML course: learn, run a model from gestures to the chip, emulate, check.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_BAD_INPUT = 2
+EXIT_DOES_NOT_FIT = 3
+EXIT_INTERRUPTED = 130
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register `function` as a subcommand whose faults end in one clear message."""
+
+    @functools.wraps(function)
+    def guarded(*args: object, **options: object) -> None:
+        try:
+            function(*args, **options)
+        except KeyboardInterrupt:
+            print("\ninterrupted; nothing half-written was left behind", file=sys.stderr)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except (CourseError, ValueError, OSError) as fault:
+            print(f"tinyml: {fault}", file=sys.stderr)
+            raise typer.Exit(EXIT_BAD_INPUT) from None
+
+    return app.command()(guarded)
+
+
+@command
+def learn(
+    browser: Annotated[bool, typer.Option(help="Open a browser where there is a screen.")] = True,
+    port: Annotated[int, typer.Option(help="Port of the server; 0 takes a free one.")] = 8888,
+) -> None:
+    """Open the course in JupyterLab."""
+    from tinyml_course.launch import start_jupyterlab
+
+    raise typer.Exit(start_jupyterlab(browser=browser, port=port))
+
+
+@command
+def doctor() -> None:
+    """Check Python, packages, disk, cores, kernel, data and optional parts."""
+    from tinyml_course.doctor import examine, print_findings
+
+    findings = examine()
+    print_findings(findings)
+    raise typer.Exit(int(any(finding.status == "fault" for finding in findings)))
+
+
+@command
+def run(
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Stroke JSON, folder of them, folder of images with one subfolder a class, "
+            "'synthetic', 'synthetic:digits' or 'magic-wand'."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for model.tflite and the reports.")],
+    test: Annotated[
+        str | None, typer.Option(help="Another recording as the test set; else 20 % is held out.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Classes to use, separated by commas; else all.")
+    ] = None,
+    board: Annotated[str, typer.Option(help="Board to emulate.")] = "esp32",
+    seed: Annotated[int, typer.Option(help="Seed of split, training and augmentation.")] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="A short training, to try it out.")] = False,
+) -> None:
+    """Take gestures to a model on the emulated board: train, quantize, convert, emulate, report."""
+    from tinyml_course.pipeline.job import Job, run_job
+
+    chosen = tuple(name.strip() for name in classes.split(",")) if classes else None
+    job = Job(data=data, test=test, classes=chosen, board=board, seed=seed, quick=quick)
+    result = run_job(job, out)
+    raise typer.Exit(0 if result.report.fits else EXIT_DOES_NOT_FIT)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

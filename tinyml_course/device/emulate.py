@@ -1,0 +1,137 @@
+"""The emulated board: does the model fit, what does it answer, how long does it take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyml_course.core.boards import Board, find_board
+from tinyml_course.core.errors import ModelDoesNotFit
+from tinyml_course.core.types import KernelTier, MemoryPlan, ModelArtifact
+from tinyml_course.device.arena import plan_arena
+from tinyml_course.device.explain import explain_peak
+from tinyml_course.device.flash import modelled_code_bytes
+from tinyml_course.device.flatbuffer import Model, read_model
+from tinyml_course.device.latency import model_latency
+from tinyml_course.device.refusals import refusals
+from tinyml_course.device.report import DeviceReport
+from tinyml_course.device.runtime import DeviceRuntime
+
+
+class Device:
+    """A board of the table, ready to emulate models.
+
+    Parameters
+    ----------
+    board : str
+        Name in `core.boards.BOARDS`.
+    kernels : KernelTier, optional
+        Kernels that the firmware links; the board's own by default.
+    arena_bytes : int, optional
+        Arena that the firmware reserves; the board's largest free block by default.
+
+    Raises
+    ------
+    ValueError
+        If the board is unknown or the arena is not positive.
+
+    Examples
+    --------
+    >>> Device("esp32").arena_limit_bytes
+    112640
+    """
+
+    def __init__(
+        self, board: str, *, kernels: KernelTier | None = None, arena_bytes: int | None = None
+    ) -> None:
+        self.board: Board = find_board(board)
+        self.kernels: KernelTier = kernels or self.board.kernels
+        if arena_bytes is not None and arena_bytes <= 0:
+            raise ValueError(f"arena_bytes must be positive, got {arena_bytes}")
+        self.arena_limit_bytes = arena_bytes or self.board.arena_limit_bytes
+
+    def emulate(
+        self,
+        model: ModelArtifact | bytes,
+        x: NDArray[Any] | None = None,
+        y: NDArray[np.integer[Any]] | None = None,
+        *,
+        strict: bool = True,
+    ) -> DeviceReport:
+        """Return the report on `model`: verdict, memory, latency, and its answers to `x`.
+
+        Parameters
+        ----------
+        model : ModelArtifact or bytes
+            A .tflite.
+        x : (N, ...) float32 or the input's own type, optional
+            Samples; float ones are quantized with the model's input scale.
+        y : (N,) int, optional
+            Right classes of `x`; with them the report has the accuracy of these very bytes.
+        strict : bool, default True
+            Raise where the model does not fit; else say so in the report.
+
+        Raises
+        ------
+        InvalidModel
+            If the bytes are no .tflite or crash the runtime.
+        ModelDoesNotFit
+            If a limit is exceeded and `strict` is set; each reason names a remedy.
+        """
+        data = model.tflite if isinstance(model, ModelArtifact) else model
+        parsed = read_model(data)
+        graph = parsed.subgraphs[0]
+        plan = plan_arena(parsed, self.kernels)
+        code_bytes = modelled_code_bytes(op.name for sub in parsed.subgraphs for op in sub.ops)
+        reasons = self.faults(parsed, plan, len(data) + code_bytes)
+        if reasons and strict:
+            raise ModelDoesNotFit(reasons)
+        runs = x is not None and not refusals(parsed)
+        outputs, runtime = self._run(data, x) if x is not None and runs else (None, "")
+        return DeviceReport(
+            board=self.board,
+            kernels=self.kernels,
+            reasons=reasons,
+            model_bytes=len(data),
+            code_bytes=code_bytes,
+            arena_limit_bytes=self.arena_limit_bytes,
+            plan=plan,
+            peak=explain_peak(plan, graph),
+            latency=model_latency(graph, self.board, self.kernels),
+            runtime=runtime,
+            outputs=outputs,
+            accuracy=_accuracy(outputs, y),
+            test_samples=0 if outputs is None else len(outputs),
+        )
+
+    def faults(self, model: Model, plan: MemoryPlan, flash_bytes: int) -> tuple[str, ...]:
+        """Return each limit that the model exceeds, with figure and remedy; empty if it fits."""
+        found = list(refusals(model))
+        if flash_bytes > self.board.flash_bytes:
+            found.append(
+                f"flash: model and code take {flash_bytes:,} B, the partition holds "
+                f"{self.board.flash_bytes:,} B; use fewer filters, or a larger app partition"
+            )
+        if plan.required_bytes > self.arena_limit_bytes:
+            found.append(
+                f"arena: {plan.required_bytes:,} B needed, {self.arena_limit_bytes:,} B in one "
+                f"free block on {self.board.title}; {explain_peak(plan, model.subgraphs[0])}"
+            )
+        return tuple(found)
+
+    @staticmethod
+    def _run(data: bytes, x: NDArray[Any]) -> tuple[NDArray[Any], str]:
+        with DeviceRuntime(data) as runtime:
+            return runtime.run(x), runtime.name
+
+
+def _accuracy(
+    outputs: NDArray[Any] | None, y: NDArray[np.integer[Any]] | None
+) -> float | None:
+    if outputs is None or y is None:
+        return None
+    if len(outputs) != len(y):
+        raise ValueError(f"got {len(y)} labels for {len(outputs)} samples; give one per sample")
+    return float(np.mean(outputs.reshape(len(outputs), -1).argmax(axis=1) == y))

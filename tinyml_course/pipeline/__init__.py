@@ -1,0 +1,1 @@
+"""The progressive pipeline: jobs and stages from gestures to a device report."""
