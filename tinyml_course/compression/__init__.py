@@ -1,0 +1,1 @@
+"""Compression: pruning, distillation, and why they can work."""
