@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyml_course.training.memorise import flip_labels, memorise, stored_bits
+from tinyml_course.training.memorise import flip_labels, measure_capacity, memorise, stored_bits
 
 
 def test_a_linear_unit_stores_fewer_labels_than_it_has_weights_and_not_ten_times_as_many():
@@ -13,6 +13,15 @@ def test_a_linear_unit_stores_fewer_labels_than_it_has_weights_and_not_ten_times
 
     assert [1.0, 1.0, 1.0] == few
     assert max(many) < 0.9
+
+
+def test_capacity_is_reached_between_half_and_four_labels_per_parameter():
+    """At half a label per parameter each label is stored; at four, most are not."""
+    parameters, bits = measure_capacity([0.5, 4.0], inputs=6, hidden=6, seeds=[0])
+
+    assert (6 + 1) * 6 + (6 + 1) * 2 == parameters
+    assert 0.5 == bits[0]
+    assert bits[1] < 2.0
 
 
 @given(st.integers(1, 1000), st.floats(0, 1))

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 THREADS = 2
@@ -20,20 +25,45 @@ def prepare_environment() -> None:
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 
+@contextmanager
+def quiet_native_log() -> Iterator[None]:
+    """Keep native libraries' chatter on file descriptor 2 off the screen, unless a fault follows.
+
+    TensorFlow logs before it reads `TF_CPP_MIN_LOG_LEVEL`, and its converter always does.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(kept, log.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+@cache
 def load_tensorflow() -> Any:
     """Import TensorFlow with the course's settings (seconds, once) and return the module."""
     prepare_environment()
-    import tensorflow as tf
+    with quiet_native_log():
+        import tensorflow as tf
 
+        tf.config.set_visible_devices([], "GPU")
     tf.get_logger().setLevel("ERROR")
     return tf
 
 
+@cache
 def load_keras() -> Any:
     """Import Keras 2 (`tf_keras`, the one that tfmot supports) and return the module."""
     load_tensorflow()
-    import tf_keras
-
+    with quiet_native_log():
+        import tf_keras
     return tf_keras
 
 

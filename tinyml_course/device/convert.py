@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_course.core.environment import load_tensorflow
+from tinyml_course.core.environment import load_tensorflow, quiet_native_log
 from tinyml_course.core.types import ModelArtifact
 
 CALIBRATION_SAMPLES = 256
@@ -56,14 +56,16 @@ def convert_int8(
     tf = load_tensorflow()
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.int8
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if not is_quantize_aware(model):
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _one_by_one(calibration)
+    with quiet_native_log():
+        tflite = converter.convert()
     return ModelArtifact(
-        tflite=converter.convert(),
+        tflite=tflite,
         class_names=class_names,
         seed=seed,
         data_fingerprint=data_fingerprint,
@@ -75,7 +77,9 @@ def convert_float32(model: Any, *, class_names: tuple[str, ...] = ()) -> ModelAr
     """Return `model` as a .tflite in float32, the baseline that int8 is compared with."""
     tf = load_tensorflow()
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    return ModelArtifact(tflite=converter.convert(), class_names=class_names)
+    with quiet_native_log():
+        tflite = converter.convert()
+    return ModelArtifact(tflite=tflite, class_names=class_names)
 
 
 def is_quantize_aware(model: Any) -> bool:

@@ -7,6 +7,9 @@ from typing import Any
 from tinyml_course.core.arch import ArchSpec, LayerSpec, gesture_net
 from tinyml_course.core.environment import load_keras
 
+BATCH_NORM_MOMENTUM = 0.9
+"""Keras' 0.99 needs hundreds of steps to settle; the course's trainings are shorter."""
+
 
 def build(spec: ArchSpec) -> Any:
     """Return `spec` as an untrained `tf_keras` Sequential model with softmax outputs.
@@ -49,7 +52,7 @@ def _block(layer: LayerSpec) -> list[Any]:
 def _normalised(convolution: Any, layer: LayerSpec) -> list[Any]:
     keras = load_keras()
     ceiling = 6.0 if layer.activation == "relu6" else None
-    return [convolution, keras.layers.BatchNormalization(), keras.layers.ReLU(ceiling)]
+    return [convolution, keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM), keras.layers.ReLU(ceiling)]
 
 
 def small_cnn(class_count: int, *, width: int = 8) -> Any:

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from tinyml_course.core.environment import load_keras
 from tinyml_course.core.types import GestureSet
-from tinyml_course.data.augment import AugmentedImages
+from tinyml_course.training.batches import EpochImages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def fit(
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     targets = np.eye(len(train.class_names), dtype=np.float32)
-    images = AugmentedImages(train, seed=seed, strength=1.0 if augment else 0.0)
+    images = EpochImages(train, seed=seed, strength=1.0 if augment else 0.0)
     rng = np.random.default_rng([seed, 1])
     rows: list[tuple[float, float, float]] = []
     with tqdm(total=epochs, desc=description, unit="epoch", disable=not progress) as bar:
