@@ -107,6 +107,15 @@ def test_the_hunt_repeats_exactly():
     assert run(0) != run(1)
 
 
+def test_without_controls_the_tickets_are_the_same():
+    """Leaving the controls out saves time and changes no ticket."""
+    _, full = hunt_tickets(easy_task(epochs=2), seed=0, rounds=2)
+    _, bare = hunt_tickets(easy_task(epochs=2), seed=0, rounds=2, controls=False)
+
+    assert [r.ticket for r in full] == [r.ticket for r in bare]
+    assert all(np.isnan([r.reinitialised, r.random_mask]).all() for r in bare)
+
+
 def test_an_impossible_share_is_refused():
     """Keeping nothing is an error."""
     mlp = init_mlp((3, 2), np.random.default_rng(0))

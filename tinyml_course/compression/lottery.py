@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from tinyml_course.training.mlp import (
 )
 
 Masks = tuple[NDArray[np.bool_], ...]
+NO_RUNS = (math.nan, math.nan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,6 +151,7 @@ def hunt_tickets(
     seed: int,
     rounds: int,
     keep: float = 0.5,
+    controls: bool = True,
     on_round: Callable[[], None] = lambda: None,
 ) -> tuple[float, tuple[TicketRound, ...]]:
     """Return the dense accuracy and one `TicketRound` per round of iterative pruning.
@@ -166,6 +169,8 @@ def hunt_tickets(
         How often to prune.
     keep : float, default 0.5
         Share of the remaining weights that each round keeps.
+    controls : bool, default True
+        Train the two controls as well; without them their accuracies are NaN.
     on_round : callable, optional
         Called after each round, for a progress bar.
 
@@ -181,20 +186,28 @@ def hunt_tickets(
         masks = magnitude_masks(trained, masks, keep)
         pruned = task.test(trained.masked(masks))
         trained = task.train(first, seed, masks)
-        reborn = task.train(init_mlp(task.sizes, rng), seed, masks)
-        shuffled = task.train(first, seed, shuffle_masks(masks, rng))
+        reborn, shuffled = _train_controls(task, first, masks, seed, rng) if controls else NO_RUNS
         found.append(
             TicketRound(
                 kept=kept_share(masks),
                 masks=masks,
                 pruned=pruned,
                 ticket=task.test(trained),
-                reinitialised=task.test(reborn),
-                random_mask=task.test(shuffled),
+                reinitialised=reborn,
+                random_mask=shuffled,
             )
         )
         on_round()
     return dense, tuple(found)
+
+
+def _train_controls(
+    task: TicketTask, first: Mlp, masks: Masks, seed: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the accuracies of the mask on new weights, and of a random mask on the first ones."""
+    reborn = task.train(init_mlp(task.sizes, rng), seed, masks)
+    shuffled = task.train(first, seed, shuffle_masks(masks, rng))
+    return task.test(reborn), task.test(shuffled)
 
 
 def _keep_largest(

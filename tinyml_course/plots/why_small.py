@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 from tinyml_course.plots.style import INK, MUTED, PALETTE, axes_or_new, new_figure
@@ -60,7 +60,7 @@ def plot_curves(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_xticks(sorted({float(v) for curve in curves for v in curve.x}))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.2g}" if v < 10 else f"{v:.0f}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.minorticks_off()
     if falling:
         ax.invert_xaxis()
     _label_ends(ax, curves, falling=falling)
@@ -138,15 +138,13 @@ def plot_capacity(
         Name of each network, and its bits per parameter.
     """
     ax = axes_or_new(ax, width=7.0, height=3.8)
+    top = 1.5 * max(float(bits.max()) for _, bits in stored)
     ax.plot(load, load, color=MUTED, linewidth=1, linestyle=":")
-    ax.annotate(
-        "every label stored", (load[-1], load[-1]), xytext=(-6, 0), ha="right", va="top",
-        textcoords="offset points", color=MUTED, fontsize=9,
-    )  # fmt: skip
+    ax.annotate("every label stored ", (0.9 * top, 0.9 * top), ha="right", color=MUTED, fontsize=9)
     for (name, bits), colour in zip(stored, PALETTE, strict=False):
         ax.plot(load, bits, "o-", color=colour, markersize=4, label=name)
-    ax.legend(frameon=False, loc="upper left")
-    ax.set(xlabel="random labels per parameter", ylabel="bits stored per parameter", ylim=(0, None))
+    ax.legend(frameon=False, loc="upper right")
+    ax.set(xlabel="random labels per parameter", ylabel="bits stored per parameter", ylim=(0, top))
     return ax
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,35 @@ def memorise(
         learning_rate=0.03,
     )
     return mlp, score(mlp, x, labels)
+
+
+def measure_capacity(
+    load: Sequence[float], *, inputs: int, hidden: int, seeds: Sequence[int]
+) -> tuple[int, NDArray[np.float64]]:
+    """Return a network's parameters, and the bits that each stores at every load.
+
+    Parameters
+    ----------
+    load : sequence of float
+        Random labels per parameter.
+    inputs, hidden : int
+        Size of the network.
+    seeds : sequence of int
+        Runs to average over.
+
+    Returns
+    -------
+    int, (N,) float
+        Parameters; bits per parameter, mean over the seeds.
+    """
+    sizes = (inputs, hidden, 2) if hidden else (inputs, 2)
+    parameters = init_mlp(sizes, np.random.default_rng(0)).parameters
+    bits = np.zeros(len(load))
+    for place, share in enumerate(load):
+        samples = round(share * parameters)
+        runs = (memorise(samples, inputs=inputs, hidden=hidden, seed=s)[1] for s in seeds)
+        bits[place] = np.mean([stored_bits(samples, recalled) for recalled in runs]) / parameters
+    return parameters, bits
 
 
 def stored_bits(samples: int, accuracy: float) -> float:
