@@ -77,10 +77,10 @@ def plot_stroke_and_image(stroke: Stroke, image: NDArray[np.float32]) -> Figure:
     left.plot(x[0], y[0], "o", color=PALETTE[1])
     left.annotate("start", (x[0], y[0]), xytext=(6, 0), textcoords="offset points", va="center")
     left.set(xlabel="x, recording's unit", ylabel="y, recording's unit", aspect="equal")
-    left.set_title(f"{len(stroke.points)} points of the pen")
+    left.set_title(f"{len(stroke.points)} points of the pen", loc="left")
     left.margins(0.15)
     _draw_image(right, image)
-    right.set_title(f"{image.shape[0]} x {image.shape[1]} pixels of ink")
+    right.set_title(f"{image.shape[0]} x {image.shape[1]} pixels of ink", loc="left")
     return figure
 
 
