@@ -8,7 +8,8 @@ from typing import Any
 from tinyml_course.core.arch import ArchSpec, LayerSpec
 from tinyml_course.core.graph import TYPE_BITS, OpInfo, TensorGraph, TensorInfo
 
-SAME, NONE = 0, 0
+SAME, VALID = 0, 1
+NONE = 0
 FUSED = {"relu": 1, "relu6": 3}
 
 
@@ -102,23 +103,23 @@ def _bytes(shape: tuple[int, ...], dtype: str) -> int:
 
 def _add_block(graph: _GraphBuilder, x: int, layer: LayerSpec, name: str) -> int:
     if layer.op == "conv":
-        return _add_conv(graph, x, layer, layer.kernel, layer.stride, name)
+        return _add_conv(graph, x, layer, layer.kernel, name)
     x = _add_depthwise(graph, x, layer, name)
     if layer.op == "separable":
-        return _add_conv(graph, x, layer, 1, 1, f"{name} pointwise")
+        return _add_conv(graph, x, layer, 1, f"{name} pointwise")
     return x
 
 
-def _add_conv(
-    graph: _GraphBuilder, x: int, layer: LayerSpec, kernel: int, stride: int, name: str
-) -> int:
+def _add_conv(graph: _GraphBuilder, x: int, layer: LayerSpec, kernel: int, name: str) -> int:
+    pointwise = layer.op == "separable"
+    stride, padding = (1, VALID) if pointwise else (layer.stride, SAME)
     channels, filters = graph.shape(x)[-1], layer.filters
     weights = graph.constant(
         f"{name} weights", (filters, kernel, kernel, channels), "INT8", scales=filters
     )
     bias = graph.constant(f"{name} bias", (filters,), "INT32", scales=filters)
     y = graph.activation(name, _strided(graph.shape(x), stride, filters))
-    graph.operator("CONV_2D", (x, weights, bias), y, _spatial_options(layer, stride))
+    graph.operator("CONV_2D", (x, weights, bias), y, _spatial_options(layer, stride, padding))
     return y
 
 
@@ -130,7 +131,7 @@ def _add_depthwise(graph: _GraphBuilder, x: int, layer: LayerSpec, name: str) ->
     )
     bias = graph.constant(f"{name} depthwise bias", (channels,), "INT32", scales=channels)
     y = graph.activation(f"{name} depthwise", _strided(graph.shape(x), layer.stride, channels))
-    options = _spatial_options(layer, layer.stride) | {"depth_multiplier": 1}
+    options = _spatial_options(layer, layer.stride, SAME) | {"depth_multiplier": 1}
     graph.operator("DEPTHWISE_CONV_2D", (x, weights, bias), y, options)
     return y
 
@@ -152,8 +153,8 @@ def _strided(shape: tuple[int, ...], stride: int, channels: int) -> tuple[int, .
     return (shape[0], -(-shape[1] // stride), -(-shape[2] // stride), channels)
 
 
-def _spatial_options(layer: LayerSpec, stride: int) -> dict[str, Any]:
+def _spatial_options(layer: LayerSpec, stride: int, padding: int) -> dict[str, Any]:
     return {
-        "padding": SAME, "stride_w": stride, "stride_h": stride, "dilation_w_factor": 1,
+        "padding": padding, "stride_w": stride, "stride_h": stride, "dilation_w_factor": 1,
         "dilation_h_factor": 1, "fused_activation_function": FUSED[layer.activation],
     }  # fmt: skip
