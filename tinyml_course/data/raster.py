@@ -178,9 +178,9 @@ def gestures_from_strokes(
     if not strokes:
         raise InvalidData(f"{source or 'the recording'} holds no strokes; record some first")
     labels = {stroke.label for stroke in strokes}
-    names = tuple(class_names or sorted(labels, key=_natural_order))
+    names = tuple(class_names or sorted(labels, key=natural_order))
     if not labels <= set(names):
-        missing = ", ".join(sorted(labels - set(names), key=_natural_order))
+        missing = ", ".join(sorted(labels - set(names), key=natural_order))
         raise InvalidData(f"{source}: labels without a class: {missing}; add them to the classes")
     return GestureSet(
         images=rasterise_batch([stroke.points for stroke in strokes]),
@@ -192,6 +192,7 @@ def gestures_from_strokes(
     )
 
 
-def _natural_order(name: str) -> tuple[bool, int, str]:
+def natural_order(name: str) -> tuple[bool, int, str]:
+    """Return the sorting key of a class name: numbers first by value, then by alphabet."""
     number = int(name) if name.isdecimal() else 0
     return not name.isdecimal(), number, name
