@@ -68,6 +68,13 @@ def test_shares_draw_their_totals():
     assert ["sum", "measured"] == texts(axes)
 
 
+def test_shares_labels_do_not_collide():
+    """Two totals of the same height keep two readable labels."""
+    axes = plot_shares(np.array([1.0]), {"sum": 8.0, "measured": 3.0, "root": 3.0})
+    heights = sorted(text.xy[1] for text in axes.texts)
+    assert np.diff(heights).min() > 0.05 * 8.0
+
+
 def test_accuracy_shows_each_seed():
     """Each seed is a row of dots; the line is their mean."""
     values = np.array([[0.2, 0.8], [0.4, 1.0]])

@@ -76,7 +76,7 @@ def plot_relative_steps(
     for colour, (name, values) in zip(PALETTE, steps.items(), strict=False):
         axes.loglog(magnitudes, values, color=colour, linewidth=1.6)
         known = np.flatnonzero(np.isfinite(values))
-        place = known[0] if name.startswith("INT") else known[len(known) // 2]
+        place = known[0] if name.startswith("INT") else known[3 * len(known) // 4]
         axes.annotate(
             name, (magnitudes[place], values[place]), xytext=(0, 7),
             textcoords="offset points", color=colour, weight="bold", ha="center",
@@ -175,7 +175,8 @@ def plot_growth(
         ("sum of the layers' errors", summed, PALETTE[1], "-"),
         ("measured", total, PALETTE[0], "-"),
     )
-    ends = _spread_labels([np.log10(max(values[-1], 1e-12)) for _, values, _, _ in series])
+    ends = [np.log10(max(values[-1], 1e-12)) for _, values, _, _ in series]
+    ends = _spread_labels(ends, gap=0.12 * max(float(np.ptp(ends)), 1.0))
     for (name, values, colour, line), end in zip(series, ends, strict=True):
         axes.semilogy(layers, values, line, color=colour, marker="o", markersize=3.5)
         axes.annotate(
@@ -185,7 +186,7 @@ def plot_growth(
     axes.set_xlim(0.7, len(total) + 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     axes.set_xlabel("layer")
-    axes.set_ylabel("error after the layer")
+    axes.set_ylabel("error after the layer (measured)")
     return axes
 
 
@@ -208,18 +209,18 @@ def plot_shares(
     """
     axes = axes_or_new(ax, width=7.2, height=3.8)
     axes.bar(np.arange(1, len(shares) + 1), shares, color=PALETTE[5], width=0.7)
-    for colour, (name, height) in zip(
-        (PALETTE[1], PALETTE[0], PALETTE[2]), totals.items(), strict=False
-    ):
+    colours = (PALETTE[1], PALETTE[0], PALETTE[2])
+    places = _spread_labels(list(totals.values()), gap=0.06 * max(totals.values()))
+    for colour, place, (name, height) in zip(colours, places, totals.items(), strict=False):
         axes.axhline(height, color=colour, linewidth=1.6)
         axes.annotate(
-            name, (1.0, height), xycoords=("axes fraction", "data"), xytext=(4, 0),
+            name, (1.0, place), xycoords=("axes fraction", "data"), xytext=(4, 0),
             textcoords="offset points", color=colour, va="center",
         )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("layer")
-    axes.set_ylabel("share of the output's error")
+    axes.set_ylabel("share of the output's error (measured)")
     return axes
 
 
@@ -258,13 +259,12 @@ def plot_accuracy_by_bits(
     return axes
 
 
-def _spread_labels(heights: Sequence[float], gap: float = 0.12) -> list[float]:
-    """Return `heights` moved apart so that labels at them do not overlap, order kept."""
-    order = np.argsort(heights)
+def _spread_labels(heights: Sequence[float], *, gap: float) -> list[float]:
+    """Return `heights` moved up until neighbours are `gap` apart, order kept."""
+    order = np.argsort(heights, kind="stable")
     moved = np.array(heights, float)[order]
-    spread = gap * max(float(np.ptp(moved)), 1.0)
     for place in range(1, len(moved)):
-        moved[place] = max(moved[place], moved[place - 1] + spread)
+        moved[place] = max(moved[place], moved[place - 1] + gap)
     result = np.empty_like(moved)
     result[order] = moved
     return result.tolist()
