@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
@@ -62,7 +63,9 @@ def convert_int8(
     if not is_quantize_aware(model):
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _one_by_one(calibration)
-    with quiet_native_log():
+    with quiet_native_log(), warnings.catch_warnings():
+        # The calibrator provides the statistics that this warning misses.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         tflite = converter.convert()
     return ModelArtifact(
         tflite=tflite,
