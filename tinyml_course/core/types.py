@@ -256,6 +256,8 @@ class MemoryPlan:
         Smallest arena with which allocation succeeds; the verdict uses the larger of the two.
     unmodelled : tuple of str
         Operators whose memory is not modelled; if any, the figures are a lower bound.
+    kernels : KernelTier
+        Kernels that the plan is for.
     """
 
     buffers: tuple[PlannedBuffer, ...]
@@ -266,6 +268,7 @@ class MemoryPlan:
     arena_bytes: int
     arena_min_bytes: int
     unmodelled: tuple[str, ...] = ()
+    kernels: KernelTier = "tflm-reference"
 
     @property
     def exact(self) -> bool:

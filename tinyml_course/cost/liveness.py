@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tinyml_course.core.graph import OpInfo, TensorGraph
+from tinyml_course.core.graph import TYPE_BITS, OpInfo, TensorGraph, TensorInfo
 
 NEVER = -1
 """Lifetime of a tensor that nothing touches."""
@@ -18,6 +18,23 @@ SUBGRAPH_OPTIONS = {
     "CALL_ONCE": ("init_subgraph_index",),
 }
 """Options of the control-flow operators that name a subgraph."""
+
+
+def tensor_bytes(info: TensorInfo) -> int:
+    """Return the bytes of a tensor in RAM; int4 elements take one byte each there.
+
+    Types of unknown size count 4 bytes, as resource handles do.
+
+    References
+    ----------
+    .. [1] tensorflow/lite/micro/memory_helpers.cc, TfLiteTypeSizeOf.
+
+    Examples
+    --------
+    >>> tensor_bytes(TensorInfo(name="", shape=(1, 3), dtype="INT16"))
+    6
+    """
+    return info.elements * max(TYPE_BITS.get(info.dtype, 32), 8) // 8
 
 
 def called_subgraphs(op: OpInfo) -> tuple[int, ...]:

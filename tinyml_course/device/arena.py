@@ -13,9 +13,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinyml_course.core.errors import InvalidModel
-from tinyml_course.core.graph import TYPE_BITS, TensorGraph, TensorInfo
+from tinyml_course.core.graph import TensorGraph, TensorInfo
 from tinyml_course.core.types import KernelTier, MemoryPlan, PlannedBuffer, TailEntry
-from tinyml_course.cost.liveness import Lifetime, Timeline, mark_lifetimes, plan_greedy
+from tinyml_course.cost.liveness import (
+    Lifetime,
+    Timeline,
+    mark_lifetimes,
+    plan_greedy,
+    tensor_bytes,
+)
 from tinyml_course.device.flatbuffer import Model
 from tinyml_course.device.op_memory import PARSED, is_modelled, kernel_data
 from tinyml_course.device.prepare import Node, Request, prepare, tensor_view_bytes
@@ -81,6 +87,7 @@ def plan_arena(model: TensorGraph | Model, kernels: KernelTier) -> MemoryPlan:
             if event.kind == "tail"
         ),
         op_names=timeline.steps,
+        kernels=kernels,
         head_bytes=head,
         tail_bytes=tail,
         arena_bytes=head + tail,
@@ -226,11 +233,6 @@ def _offline_offsets(model: Model) -> tuple[int, ...] | None:
             raise InvalidModel("the offline memory plan has a negative offset; rebuild it")
         return words[3 : 3 + tensors]
     return None
-
-
-def tensor_bytes(info: TensorInfo) -> int:
-    """Return the bytes of a tensor in RAM; int4 elements take one byte each there."""
-    return info.elements * max(TYPE_BITS.get(info.dtype, 32), 8) // 8
 
 
 def _aligned(size: int) -> int:
