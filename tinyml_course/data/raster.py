@@ -110,19 +110,18 @@ def _measure_distance(path: NDArray[np.float32], size: int) -> NDArray[np.float3
     (along, across) lies max(|along| - length / 2, 0) beyond its ends.
     """
     step = np.diff(path, axis=0)
-    length = np.hypot(step[:, 0], step[:, 1])
-    unit = step / np.where(length > 0, length, 1)[:, None]
+    length = np.hypot(step[:, :1], step[:, 1:])
+    unit = step / np.where(length > 0, length, 1)
+    unit[length[:, 0] == 0] = 1, 0  # a segment without length may point anywhere
     middle = (path[1:] + path[:-1]) / 2
     grid = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
-    x, y = grid - middle[:, 0, None], -grid - middle[:, 1, None]  # (S, W), (S, H): row 0 on top
-    beyond = (unit[:, 0, None] * x)[:, None, :] + (unit[:, 1, None] * y)[:, :, None]
-    across = (-unit[:, 1, None] * x)[:, None, :] + (unit[:, 0, None] * y)[:, :, None]
-    still = length == 0  # has no direction: both axes count as distance from the point
-    beyond[still], across[still] = x[still][:, None, :], y[still][:, :, None]
+    x, y = grid - middle[:, :1], -grid - middle[:, 1:]  # (S, W), (S, H): row 0 on top
+    beyond = (unit[:, :1] * x)[:, None, :] + (unit[:, 1:] * y)[:, :, None]
     np.abs(beyond, out=beyond)
-    beyond -= length[:, None, None] / 2
+    beyond -= length[:, :, None] / 2
     np.maximum(beyond, 0, out=beyond)
     beyond *= beyond
+    across = (-unit[:, 1:] * x)[:, None, :] + (unit[:, :1] * y)[:, :, None]
     across *= across
     beyond += across
     distance: NDArray[np.float32] = np.sqrt(beyond.min(axis=0))
@@ -137,8 +136,6 @@ def rasterise_batch(
     width: float = WIDTH,
 ) -> NDArray[np.float32]:
     """Return many strokes as images (N, size, size, 1) float32, each as `rasterise` draws it.
-
-    One stroke's distances fit the processor's cache; a single pass over all strokes is slower.
 
     Parameters
     ----------
