@@ -279,3 +279,14 @@ class MemoryPlan:
     def required_bytes(self) -> int:
         """Arena that the firmware must reserve."""
         return max(self.arena_bytes, self.arena_min_bytes)
+
+    def alive_at(self, op: int) -> tuple[PlannedBuffer, ...]:
+        """Return the buffers that operator `op` must find in place."""
+        return tuple(b for b in self.buffers if b.first_op <= op <= b.last_op)
+
+    @property
+    def peak_op(self) -> int:
+        """The operator that holds most bytes among those that reach the top of the head."""
+        tops = [b for b in self.buffers if b.offset + b.size_bytes == self.head_bytes]
+        ops = sorted({op for b in tops for op in range(b.first_op, b.last_op + 1)}) or [0]
+        return max(ops, key=lambda op: (sum(b.size_bytes for b in self.alive_at(op)), -op))

@@ -145,8 +145,8 @@ def explain_peak(plan: MemoryPlan, graph: TensorGraph) -> PeakExplanation:
             op=0, op_name="nothing", alive=(), head_bytes=plan.head_bytes,
             tail_bytes=plan.tail_bytes,
         )  # fmt: skip
-    op = find_peak(plan)
-    alive = [_describe(buffer, graph, op) for buffer in _alive(plan, op)]
+    op = plan.peak_op
+    alive = [_describe(buffer, graph, op) for buffer in plan.alive_at(op)]
     order = ("input", "output", "scratch")
     alive.sort(key=lambda b: (order.index(b.role) if b.role in order else 3, -b.size_bytes))
     return PeakExplanation(
@@ -158,17 +158,6 @@ def explain_peak(plan: MemoryPlan, graph: TensorGraph) -> PeakExplanation:
         planning_bytes=max(0, plan.arena_min_bytes - plan.arena_bytes),
         remedies=_remedies(plan, graph, op),
     )
-
-
-def find_peak(plan: MemoryPlan) -> int:
-    """Return the operator that holds most bytes among those that reach the head's top."""
-    tops = [b for b in plan.buffers if b.offset + b.size_bytes == plan.head_bytes]
-    ops = sorted({op for b in tops for op in range(b.first_op, b.last_op + 1)}) or [0]
-    return max(ops, key=lambda op: (sum(b.size_bytes for b in _alive(plan, op)), -op))
-
-
-def _alive(plan: MemoryPlan, op: int) -> list[PlannedBuffer]:
-    return [b for b in plan.buffers if b.first_op <= op <= b.last_op]
 
 
 def _describe(buffer: PlannedBuffer, graph: TensorGraph, op: int) -> AliveBuffer:
