@@ -41,6 +41,13 @@ def test_resampling_forgets_the_speed():
     np.testing.assert_allclose(resample(uneven, 9), resample(even, 9), atol=1e-12)
 
 
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_a_stroke_that_stands_still_resamples_to_its_point(count):
+    """No movement gives the same point again and again, not NaN."""
+    still = np.full((5, 2), 0.3)
+    np.testing.assert_array_equal(resample(still, count), np.full((count, 2), 0.3))
+
+
 @settings(max_examples=25)
 @given(st.lists(PATHS, min_size=1, max_size=4))
 def test_written_strokes_read_back_the_same(tmp_path_factory, paths):

@@ -26,8 +26,8 @@ def test_a_larger_set_begins_with_the_smaller():
 
 def test_more_people_or_other_classes_do_not_change_a_person_s_strokes():
     """A stroke depends on its person, class and index alone, not on who else draws what."""
-    alone = draw_gestures(("ring", "7"), samples_per_class=2, people=2)
-    crowd = draw_gestures(("7", "wing", "ring"), samples_per_class=5, people=5)
+    alone = draw_gestures(("ring", "7"), samples_per_class=4, people=2)
+    crowd = draw_gestures(("7", "wing", "ring"), samples_per_class=10, people=5)
     by_source = {stroke.source: stroke.points for stroke in crowd.strokes}
     for stroke in alone.strokes:
         np.testing.assert_array_equal(stroke.points, by_source[stroke.source])

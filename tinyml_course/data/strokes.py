@@ -87,12 +87,9 @@ def resample(points: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """
     if count < 2:
         raise ValueError(f"count must be at least 2, got {count}")
-    steps = np.hypot(*np.diff(points, axis=0).T)
-    moved = np.concatenate([[True], steps > 0])
-    length = np.concatenate([[0.0], np.cumsum(steps)])[moved]
-    kept = points[moved]
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
     at = np.linspace(0.0, length[-1], count)
-    return np.stack([np.interp(at, length, kept[:, axis]) for axis in (0, 1)], axis=1)
+    return np.stack([np.interp(at, length, points[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def read_stroke_json(path: str | Path) -> tuple[Stroke, ...]:
