@@ -19,8 +19,8 @@ from tinyml_course.device.runtime import DeviceRuntime
 
 MODELS = Path(__file__).parents[1] / "tests" / "device" / "truth" / "models"
 NAMES = ("mlp_small", "g_conv_w4_d2", "g_conv_w8_d3", "dscnn_fcpt", "resnet8_32x32x3")
-ROUNDS = 5
-ROUND_S = 0.4
+ROUNDS = 15
+ROUND_S = 0.15
 
 
 def make_bare_loop(data: bytes) -> Callable[[np.ndarray], np.ndarray]:
@@ -58,7 +58,7 @@ def measure(data: bytes) -> tuple[float, float, int]:
             return rng.integers(-128, 128, (count, *port.sample_shape)).astype(port.dtype)
 
         one = codes(20)
-        count = max(20, int(ROUND_S / (seconds(bare, one) / len(one))))
+        count = max(8, int(ROUND_S / (seconds(bare, one) / len(one))))
         batch = codes(count)
         assert np.array_equal(bare(batch[:50]), runtime.run(batch[:50]))
         rounds = [(seconds(bare, batch), seconds(runtime.run, batch)) for _ in range(ROUNDS)]

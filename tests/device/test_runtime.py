@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinyml_course.core.environment import load_keras, load_tensorflow, quiet_native_log
 from tinyml_course.core.errors import (
     InvalidModel,
     InvocationTimeout,
@@ -264,3 +265,32 @@ def test_the_child_maps_neither_tensorflow_nor_matplotlib(server):
         "numpy" in mapped,
         [name for name in ("tensorflow/python", "matplotlib") if name in mapped],
     )
+
+
+@pytest.fixture(scope="module")
+def lstm():
+    """The bytes of a small int8 LSTM, whose variables survive an invocation."""
+    tf, keras = load_tensorflow(), load_keras()
+    layers = [keras.layers.Input((6, 4), batch_size=1), keras.layers.LSTM(5), keras.layers.Dense(3)]
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Sequential(layers))
+    rng = np.random.default_rng(0)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (
+        [rng.normal(size=(1, 6, 4)).astype(np.float32)] for _ in range(20)
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    with quiet_native_log():
+        return converter.convert()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
+@pytest.mark.parametrize("name", ["server", "litert"])
+def test_samples_do_not_see_the_state_that_earlier_ones_left(lstm, name, request):
+    """The same sample three times gives one answer, unless the state is to be kept."""
+    batch = np.repeat(np.arange(24, dtype=np.int8).reshape(1, 6, 4) * 5, 3, axis=0)
+    with DeviceRuntime(lstm, server=request.getfixturevalue(name)) as runtime:
+        fresh = runtime.run(batch)
+        kept = runtime.run(batch, keep_state=True)
+    assert (1, True) == (len(np.unique(fresh, axis=0)), len(np.unique(kept, axis=0)) > 1)

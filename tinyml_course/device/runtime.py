@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -11,7 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_course.core.errors import InvalidModel, ModelDoesNotFit, UnsupportedModel
+from tinyml_course.core.errors import (
+    CourseError,
+    InvalidModel,
+    ModelDoesNotFit,
+    UnsupportedModel,
+)
 from tinyml_course.device.ports import Port, dequantize, parse_port
 from tinyml_course.device.runtime_child import (
     BATCH_HEADER,
@@ -121,7 +127,8 @@ class DeviceRuntime:
             self._server.close()
         elif self._server.loaded and not self._closed:
             self._server.send(b"Q", ())
-            self._server.receive(limit_bytes=MESSAGE_BYTES, silence_s=self._timeout_s)
+            with contextlib.suppress(CourseError):  # the server is closed then, too
+                self._server.receive(limit_bytes=MESSAGE_BYTES, silence_s=self._timeout_s)
             self._server.loaded = False
         self._closed = True
 
