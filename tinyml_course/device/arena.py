@@ -157,13 +157,23 @@ def _allocations(model: Model, kernels: KernelTier) -> tuple[list[_Scratch], lis
                 continue
             parsing += _parsing(number, op.name)
             init += _init(number, op.name, kernels)
-            requests = list(prepare(Node(graph, op, kernels)))
+            requests = _requests(Node(graph, op, kernels), number)
             preparation += _preparation(requests, number, len(scratch))
             scratch += [
                 _Scratch(r.size_bytes, r.what, sub, number) for r in requests if r.kind == "scratch"
             ]
             preparation.append(_Event("room", _request_bytes(len(scratch))))
     return scratch, [*_start(model), *parsing, *init, *preparation]
+
+
+def _requests(node: Node, number: int) -> list[Request]:
+    try:
+        return list(prepare(node))
+    except (IndexError, ZeroDivisionError) as fault:
+        raise InvalidModel(
+            f"op {number} {node.op.name}: its tensors or options make no sense ({fault}); "
+            "convert the model again"
+        ) from None
 
 
 def _request_bytes(count: int) -> int:

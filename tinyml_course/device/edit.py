@@ -25,7 +25,7 @@ BINARY = ("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE"
 KEEPS_CHANNELS = (*POOLS, *UNARY, *BINARY, *REDUCTIONS, "DEPTHWISE_CONV_2D", "PAD", "RESHAPE")
 
 
-_NO_RULE = (ValueError, IndexError, KeyError)
+_NO_RULE = (ValueError, IndexError, KeyError, ZeroDivisionError)
 """What inference raises on an operator whose shapes follow no rule that it knows."""
 
 

@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from types import MappingProxyType
 
 from tinyml_course.core.errors import InvalidModel
 from tinyml_course.core.graph import TYPE_BITS, OpInfo, TensorGraph, TensorInfo
 from tinyml_course.cost.liveness import called_subgraphs
+
+IMAGE, MATRIX = 4, 2
+NEEDS = MappingProxyType(
+    {
+        "CONV_2D": (IMAGE, IMAGE),
+        "DEPTHWISE_CONV_2D": (IMAGE, IMAGE),
+        "TRANSPOSE_CONV": (1, IMAGE, IMAGE),
+        "AVERAGE_POOL_2D": (IMAGE,),
+        "MAX_POOL_2D": (IMAGE,),
+        "FULLY_CONNECTED": (1, 1),
+        "SOFTMAX": (1,),
+        "MEAN": (0, 0),
+        "SUM": (0, 0),
+        "REDUCE_MAX": (0, 0),
+        "REDUCE_MIN": (0, 0),
+        "SVDF": (MATRIX, MATRIX, MATRIX, 0, MATRIX),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": (MATRIX,),
+        "BATCH_MATMUL": (MATRIX, MATRIX),
+    }
+)
+"""Least dimensions of each input that an operator cannot do without; SVDF's bias may be absent."""
 
 MAX_RANK = 8
 MAX_STEPS = 200_000
@@ -74,6 +96,7 @@ def check_subgraph(subgraphs: Sequence[TensorGraph], index: int) -> None:
             if tensor not in given and produced_by.get(tensor, -1) >= number:
                 _check_order(graph.tensors[tensor], label, produced_by[tensor])
         _check_calls(subgraphs, op, label)
+        _check_operands(graph, op, label)
 
 
 def check_calls(subgraphs: Sequence[TensorGraph]) -> None:
@@ -122,3 +145,23 @@ def _check_calls(subgraphs: Sequence[TensorGraph], op: OpInfo, label: str) -> No
     for called in called_subgraphs(op):
         if not 0 <= called < len(subgraphs):
             raise InvalidModel(f"{label} calls subgraph {called}; there are {len(subgraphs)}")
+
+
+def _check_operands(graph: TensorGraph, op: OpInfo, label: str) -> None:
+    """Check the number and rank of operands, and that windows move by at least one."""
+    ranks = NEEDS.get(op.name, ())
+    if len(op.inputs) < len(ranks) or (ranks and not op.outputs):
+        raise InvalidModel(
+            f"{label} has {len(op.inputs)} inputs and {len(op.outputs)} outputs; it needs "
+            f"{len(ranks)} and 1"
+        )
+    for position, rank in enumerate(ranks):
+        index = op.inputs[position]
+        found = len(graph.tensors[index].shape) if index >= 0 else 0
+        if found < rank:
+            raise InvalidModel(f"{label}: input {position} has {found} dimensions, needs {rank}")
+    if IMAGE in ranks and len(graph.tensors[op.outputs[0]].shape) < IMAGE:
+        raise InvalidModel(f"{label}: its output is no image of {IMAGE} dimensions")
+    for name, value in op.options.items():
+        if name.startswith(("stride_", "dilation_", "filter_")) and not 0 < value < 2**16:
+            raise InvalidModel(f"{label}: {name} is {value}, must be in 1..{2**16 - 1}")
