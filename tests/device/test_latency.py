@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyml_course.core.boards import BOARDS, find_board
@@ -142,6 +142,7 @@ def test_weights_of_a_dense_network_wait_for_the_flash():
     assert estimate.milliseconds > 264_192 / 40e6 * 1e3
 
 
+@settings(max_examples=40)
 @given(
     size=st.integers(4, 40),
     channels=st.integers(1, 32),

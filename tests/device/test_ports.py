@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyml_course.core.errors import InvalidModel
@@ -11,6 +11,7 @@ from tinyml_course.device.ports import Port, dequantize, parse_port, quantize
 IMAGE = Port(shape=(1, 2, 2, 1), dtype="int8", scale=0.5, zero_point=-3)
 
 
+@settings(max_examples=40)
 @given(
     st.floats(-60, 60, width=32),
     st.sampled_from([0.5, 0.25, 0.1, 0.0173]),
