@@ -1,4 +1,4 @@
-"""`tinyml doctor`: is this machine ready for the course?"""
+"""Check whether this machine is ready for the course: `tinyml doctor`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
+
+from tinyml_course.core.errors import InvalidData
 
 Status = Literal["ok", "note", "fault"]
 NEEDED_DISK_GB = 2.0
@@ -127,7 +129,10 @@ def check_data() -> Finding:
     """Look for the real gestures."""
     from tinyml_course.data.magic_wand import find_recordings
 
-    folder = find_recordings()
+    try:
+        folder = find_recordings()
+    except InvalidData as fault:
+        return Finding("gesture data", "fault", str(fault), "correct or unset TINYML_COURSE_DATA")
     if folder is not None:
         return Finding("gesture data", "ok", f"{len(list(folder.glob('*.json')))} files")
     return Finding(
@@ -163,4 +168,5 @@ def print_findings(findings: tuple[Finding, ...]) -> None:
     console = Console()
     console.print(table)
     faults = sum(f.status == "fault" for f in findings)
-    console.print(f"{faults} faults" if faults else "Ready: nothing keeps the course from working.")
+    verdict = f"Not ready: {faults} to mend, remedies beside them."
+    console.print(verdict if faults else "Ready: nothing keeps the course from working.")

@@ -70,6 +70,8 @@ def load_keras() -> Any:
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy's legacy generator and TensorFlow, so that training repeats exactly.
 
+    Automatic layer names start from one again: a .tflite stores them.
+
     Raises
     ------
     ValueError
@@ -78,5 +80,6 @@ def seed_everything(seed: int) -> None:
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed must be in 0..{2**32 - 1}, got {seed}")
     random.seed(seed)
+    load_keras().backend.reset_uids()
     load_keras().utils.set_random_seed(seed)
     load_tensorflow().config.experimental.enable_op_determinism()

@@ -9,16 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-ROTATION = np.deg2rad(12.0)
+ROTATION = np.deg2rad(7.0)
 """Standard deviation of the rotation, radians; strokes and gestures keep their meaning."""
 
-STRETCH = 0.12
+STRETCH = 0.07
 """Standard deviation of the logarithm of the ratio of width to height."""
 
-SHEAR = 0.15
+SHEAR = 0.09
 """Standard deviation of the slant: horizontal shift for each unit of height."""
 
-WARP = 0.035
+WARP = 0.02
 """Standard deviation of each wave that bends the path, in units of the longer side."""
 
 WAVES = 3
@@ -27,7 +27,7 @@ WAVES = 3
 JITTER = 0.006
 """Standard deviation of the pen's tremor at each point, in units of the longer side."""
 
-TRIM = 0.06
+TRIM = 0.12
 """Largest share of the path that may be missing at either end."""
 
 

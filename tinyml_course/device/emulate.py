@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_course.core.boards import Board, find_board
-from tinyml_course.core.errors import ModelDoesNotFit
+from tinyml_course.core.errors import ModelDoesNotFit, UnsupportedModel
 from tinyml_course.core.types import KernelTier, MemoryPlan, ModelArtifact
 from tinyml_course.device.arena import plan_arena
-from tinyml_course.device.explain import explain_peak
+from tinyml_course.device.explain import PeakExplanation, explain_peak
 from tinyml_course.device.flash import modelled_code_bytes
-from tinyml_course.device.flatbuffer import Model, read_model
+from tinyml_course.device.flatbuffer import read_model
 from tinyml_course.device.latency import model_latency
-from tinyml_course.device.refusals import refusals
 from tinyml_course.device.report import DeviceReport
 from tinyml_course.device.runtime import DeviceRuntime
 
@@ -84,12 +84,12 @@ class Device:
         parsed = read_model(data)
         graph = parsed.subgraphs[0]
         plan = plan_arena(parsed, self.kernels)
+        peak = explain_peak(plan, graph)
         code_bytes = modelled_code_bytes(op.name for sub in parsed.subgraphs for op in sub.ops)
-        reasons = self.faults(parsed, plan, len(data) + code_bytes)
+        ran = _run(data, x)
+        reasons = (*ran.refused, *self._exceeded(plan, peak, len(data) + code_bytes))
         if reasons and strict:
             raise ModelDoesNotFit(reasons)
-        runs = x is not None and not refusals(parsed)
-        outputs, runtime = self._run(data, x) if x is not None and runs else (None, "")
         return DeviceReport(
             board=self.board,
             kernels=self.kernels,
@@ -98,17 +98,19 @@ class Device:
             code_bytes=code_bytes,
             arena_limit_bytes=self.arena_limit_bytes,
             plan=plan,
-            peak=explain_peak(plan, graph),
+            peak=peak,
             latency=model_latency(graph, self.board, self.kernels),
-            runtime=runtime,
-            outputs=outputs,
-            accuracy=_accuracy(outputs, y),
-            test_samples=0 if outputs is None else len(outputs),
+            runtime=ran.runtime,
+            outputs=ran.outputs,
+            accuracy=_accuracy(ran.outputs, y),
+            test_samples=0 if ran.outputs is None else len(ran.outputs),
         )
 
-    def faults(self, model: Model, plan: MemoryPlan, flash_bytes: int) -> tuple[str, ...]:
-        """Return each limit that the model exceeds, with figure and remedy; empty if it fits."""
-        found = list(refusals(model))
+    def _exceeded(
+        self, plan: MemoryPlan, peak: PeakExplanation, flash_bytes: int
+    ) -> tuple[str, ...]:
+        """Return each limit that is exceeded, with figure and remedy; empty if it fits."""
+        found = []
         if flash_bytes > self.board.flash_bytes:
             found.append(
                 f"flash: model and code take {flash_bytes:,} B, the partition holds "
@@ -117,19 +119,30 @@ class Device:
         if plan.required_bytes > self.arena_limit_bytes:
             found.append(
                 f"arena: {plan.required_bytes:,} B needed, {self.arena_limit_bytes:,} B in one "
-                f"free block on {self.board.title}; {explain_peak(plan, model.subgraphs[0])}"
+                f"free block on {self.board.title}; {peak}"
             )
         return tuple(found)
 
-    @staticmethod
-    def _run(data: bytes, x: NDArray[Any]) -> tuple[NDArray[Any], str]:
+
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    """What the runtime answered, or why it refused the model."""
+
+    runtime: str = ""
+    outputs: NDArray[Any] | None = None
+    refused: tuple[str, ...] = ()
+
+
+def _run(data: bytes, x: NDArray[Any] | None) -> _Execution:
+    """Load the model into the runtime and, where samples are given, run them."""
+    try:
         with DeviceRuntime(data) as runtime:
-            return runtime.run(x), runtime.name
+            return _Execution(runtime.name, None if x is None else runtime.run(x))
+    except UnsupportedModel as refusal:
+        return _Execution(refused=(str(refusal),))
 
 
-def _accuracy(
-    outputs: NDArray[Any] | None, y: NDArray[np.integer[Any]] | None
-) -> float | None:
+def _accuracy(outputs: NDArray[Any] | None, y: NDArray[np.integer[Any]] | None) -> float | None:
     if outputs is None or y is None:
         return None
     if len(outputs) != len(y):

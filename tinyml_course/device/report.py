@@ -148,20 +148,22 @@ class DeviceReport:
 
     def html(self) -> str:
         """Return the report as an HTML fragment with the memory map in it."""
-        return _template("report.html.jinja").render(report=self, memory_map=self.memory_map())
+        page: str = _template("report.html.jinja").render(report=self, memory_map=self.memory_map())
+        return page
 
     def memory_map(self) -> str:
         """Return the memory map as an HTML `<img>` with alt text."""
         from tinyml_course.plots.memory_map import plot_memory_map
-        from tinyml_course.plots.style import img_tag, render_png
+        from tinyml_course.plots.style import img_tag, new_figure, render_png
 
-        axes = plot_memory_map(self.plan)
+        figure, axes = new_figure(width=7.2, height=4.2)
+        plot_memory_map(self.plan, ax=axes)
         alt = (
             f"Memory map over time: {len(self.plan.buffers)} buffers in a head of "
             f"{self.plan.head_bytes:,} bytes below {self.plan.tail_bytes:,} bytes of structures. "
             f"Peak: {self.peak}"
         )
-        return img_tag(render_png(axes.get_figure(root=True)), alt)
+        return img_tag(render_png(figure), alt)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": str(self)}

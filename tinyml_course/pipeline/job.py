@@ -51,11 +51,11 @@ class Schedule:
     aware_epochs: int
     copies: int
     learning_rate: float = 4e-3
-    aware_learning_rate: float = 1e-3
+    aware_learning_rate: float = 5e-4
     batch_size: int = 32
 
 
-FULL = Schedule(float_epochs=60, aware_epochs=12, copies=2)
+FULL = Schedule(float_epochs=60, aware_epochs=15, copies=2)
 QUICK = Schedule(float_epochs=12, aware_epochs=3, copies=2)
 
 
@@ -182,9 +182,7 @@ def run_job(job: Job, out: Path) -> JobResult:
     from tinyml_course.device.emulate import Device
     from tinyml_course.training.fit import evaluate
 
-    artifact, model = train_and_convert(
-        train, seed=job.seed, schedule=QUICK if job.quick else FULL
-    )
+    artifact, model = train_and_convert(train, seed=job.seed, schedule=QUICK if job.quick else FULL)
     result = JobResult(
         job=job,
         artifact=artifact,

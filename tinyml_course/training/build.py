@@ -15,7 +15,8 @@ def build(spec: ArchSpec) -> Any:
     """Return `spec` as an untrained `tf_keras` Sequential model with softmax outputs.
 
     Convolutions carry no bias (the normalisation that follows has one), and a separable
-    block is written as depthwise plus 1x1 convolution, the form that tfmot quantizes.
+    block is written as depthwise plus 1x1 convolution, the form that tfmot quantizes. Layers
+    bear short names: a .tflite stores several of them for each tensor.
 
     Parameters
     ----------
@@ -28,31 +29,38 @@ def build(spec: ArchSpec) -> Any:
         Input (N, H, W, C) float32 in [0, 1]; output (N, K) float32 probabilities.
     """
     keras = load_keras()
-    stack: list[Any] = [keras.layers.Input(spec.input_shape)]
-    for layer in spec.layers:
-        stack += _block(layer)
+    stack: list[Any] = [keras.layers.Input(spec.input_shape, name="x")]
+    for number, layer in enumerate(spec.layers):
+        stack += _block(layer, f"{number}")
     stack += [
-        keras.layers.GlobalAveragePooling2D(),
-        keras.layers.Dense(spec.classes, activation="softmax"),
+        keras.layers.GlobalAveragePooling2D(name="pool"),
+        keras.layers.Dense(spec.classes, activation="softmax", name="out"),
     ]
-    return keras.Sequential(stack)
+    return keras.Sequential(stack, name="m")
 
 
-def _block(layer: LayerSpec) -> list[Any]:
+def _block(layer: LayerSpec, number: str) -> list[Any]:
     keras = load_keras()
     spatial = {"strides": layer.stride, "padding": "same", "use_bias": False}
     if layer.op == "conv":
-        return _normalised(keras.layers.Conv2D(layer.filters, layer.kernel, **spatial), layer)
-    blocks = _normalised(keras.layers.DepthwiseConv2D(layer.kernel, **spatial), layer)
+        convolution = keras.layers.Conv2D(layer.filters, layer.kernel, name=f"c{number}", **spatial)
+        return _normalised(convolution, layer)
+    depthwise = keras.layers.DepthwiseConv2D(layer.kernel, name=f"d{number}", **spatial)
+    blocks = _normalised(depthwise, layer)
     if layer.op == "separable":
-        blocks += _normalised(keras.layers.Conv2D(layer.filters, 1, use_bias=False), layer)
+        pointwise = keras.layers.Conv2D(layer.filters, 1, use_bias=False, name=f"c{number}")
+        blocks += _normalised(pointwise, layer)
     return blocks
 
 
 def _normalised(convolution: Any, layer: LayerSpec) -> list[Any]:
     keras = load_keras()
     ceiling = 6.0 if layer.activation == "relu6" else None
-    return [convolution, keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM), keras.layers.ReLU(ceiling)]
+    return [
+        convolution,
+        keras.layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{convolution.name}n"),
+        keras.layers.ReLU(ceiling, name=f"{convolution.name}a"),
+    ]
 
 
 def small_cnn(class_count: int, *, width: int = 8) -> Any:
