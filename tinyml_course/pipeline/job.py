@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tinyml_course.core.boards import find_board
 from tinyml_course.core.errors import InvalidData
+from tinyml_course.core.files import write_atomically
 from tinyml_course.core.types import GestureSet, ModelArtifact
 from tinyml_course.data import load_gestures, split
 from tinyml_course.device.report import DeviceReport
-from tinyml_course.pipeline.outputs import write_atomically
 
 TEST_FRACTION = 0.2
 
