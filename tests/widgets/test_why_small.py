@@ -10,6 +10,7 @@ from tinyml_course.widgets.why_small import (
     curve_over_seeds,
     entropy_bits,
     temperature_explorer,
+    ticket_curves,
     ticket_explorer,
 )
 
@@ -78,3 +79,17 @@ def test_a_curve_has_one_interval_a_place():
 
     assert [1.0, 1.0] == curve.mean.tolist()
     assert [True, False] == (curve.half_width > 0).tolist()
+
+
+def test_ticket_curves_are_percent_over_the_seeds():
+    """Each kind of network has a curve: shares and accuracies in percent, means over the hunts."""
+    hunts = [(0.9, (round_of(0.5), round_of(0.1))), (0.8, (round_of(0.5), round_of(0.1)))]
+
+    found = {curve.name: (curve.x.tolist(), curve.mean.tolist()) for curve in ticket_curves(hunts)}
+
+    assert {
+        "ticket": ([50.0, 10.0], [90.0, 90.0]),
+        "new weights": ([50.0, 10.0], [70.0, 70.0]),
+        "random mask": ([50.0, 10.0], [60.0, 60.0]),
+        "not retrained": ([50.0, 10.0], [20.0, 20.0]),
+    } == found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -199,6 +199,17 @@ def hunt_tickets(
         )
         on_round()
     return dense, tuple(found)
+
+
+def tabulate(
+    hunts: Sequence[tuple[float, tuple[TicketRound, ...]]],
+) -> dict[str, NDArray[np.float64]]:
+    """Return the accuracies of several hunts by kind of network: (seeds, rounds), in [0, 1]."""
+    kinds = ("ticket", "reinitialised", "random_mask", "pruned")
+    return {
+        kind: np.array([[getattr(found, kind) for found in rounds] for _, rounds in hunts])
+        for kind in kinds
+    }
 
 
 def _train_controls(

@@ -9,13 +9,21 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tinyml_course.compression.lottery import TicketRound
+from tinyml_course.compression.lottery import TicketRound, tabulate
 from tinyml_course.compression.soft_targets import soften
 from tinyml_course.core.statistics import Interval, mean_interval
 from tinyml_course.plots.why_small import Curve, plot_softened, plot_survivors
 from tinyml_course.widgets.experiment import Control, Experiment
 
 TEMPERATURES = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0)
+
+NAMES = {
+    "ticket": "ticket",
+    "reinitialised": "new weights",
+    "random_mask": "random mask",
+    "pruned": "not retrained",
+}
+"""What the figures call the networks of a `TicketRound`."""
 
 
 def entropy_bits(probabilities: NDArray[np.float64]) -> float:
@@ -38,6 +46,17 @@ def curve_over_seeds(name: str, x: Sequence[float], values: NDArray[np.float64])
         x=np.asarray(x, float),
         mean=np.array([i.mean for i in intervals]),
         half_width=np.array([i.half_width for i in intervals]),
+    )
+
+
+def ticket_curves(
+    hunts: Sequence[tuple[float, tuple[TicketRound, ...]]],
+) -> tuple[Curve, ...]:
+    """Return accuracy in percent against weights kept in percent, for each kind of network."""
+    kept = [100 * found.kept for found in hunts[0][1]]
+    return tuple(
+        curve_over_seeds(NAMES[kind], kept, 100 * values)
+        for kind, values in tabulate(hunts).items()
     )
 
 
