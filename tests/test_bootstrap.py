@@ -60,7 +60,7 @@ def test_a_finished_set_up_is_not_repeated(tmp_path, monkeypatch):
     bootstrap.set_up(tmp_path, "learn")
 
 
-def test_a_changed_lock_file_is_installed_anew(tmp_path, monkeypatch):
+def test_a_changed_lock_file_is_installed_anew(tmp_path):
     """A stamp of other requirements does not count."""
     bootstrap.stamp_of(tmp_path, "learn").write_text("of an older lock file\n")
     assert not bootstrap.is_installed(tmp_path, "learn")

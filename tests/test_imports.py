@@ -24,7 +24,14 @@ def test_starting_loads_nothing_heavy(code):
 
 @pytest.mark.parametrize(
     "module",
-    ["data", "device.emulate", "device.convert", "training.fit", "quantization.qat", "pipeline.job"],
+    [
+        "data",
+        "device.emulate",
+        "device.convert",
+        "training.fit",
+        "quantization.qat",
+        "pipeline.job",
+    ],
 )
 def test_modules_import_without_tensorflow(module):
     """TensorFlow is loaded by the functions that train or convert, not by their modules."""

@@ -83,7 +83,9 @@ def run(
     ] = None,
     board: Annotated[str, typer.Option(help="Board to emulate.")] = "esp32",
     seed: Annotated[int, typer.Option(help="Seed of split, training and augmentation.")] = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="A short training, to try it out.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A short training, to try it out.")
+    ] = False,
 ) -> None:
     """Take gestures to a model on the emulated board: train, quantize, convert, emulate, report."""
     from tinyml_course.pipeline.job import Job, run_job
@@ -92,6 +94,41 @@ def run(
     job = Job(data=data, test=test, classes=chosen, board=board, seed=seed, quick=quick)
     result = run_job(job, out)
     raise typer.Exit(0 if result.report.fits else EXIT_DOES_NOT_FIT)
+
+
+@command
+def emulate(
+    model: Annotated[Path, typer.Argument(help="The .tflite file.")],
+    board: Annotated[str, typer.Option(help="Board to emulate.")] = "esp32",
+    kernels: Annotated[
+        str | None, typer.Option(help="Kernels that are linked: tflm-reference or esp-nn.")
+    ] = None,
+    arena: Annotated[
+        int | None, typer.Option(help="Arena in bytes; else the board's largest free block.")
+    ] = None,
+    input_files: Annotated[
+        list[Path] | None, typer.Option("--input", help="Raw bytes of an input; repeat it.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File for the raw bytes of the outputs, one after another.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say whether a model fits a board, what it costs there, and what it answers."""
+    import json
+
+    from tinyml_course.core.files import write_atomically
+    from tinyml_course.device.emulate import Device, choose_kernels, run_raw
+
+    device = Device(board, kernels=choose_kernels(board, kernels), arena_bytes=arena)
+    data = model.read_bytes()
+    report = device.emulate(data, strict=False)
+    if (input_files or output) and report.runtime:
+        answer = run_raw(data, [path.read_bytes() for path in input_files or ()])
+        if output is not None:
+            write_atomically(output.parent, {output.name: answer})
+    print(json.dumps(report.to_dict()) if as_json else report)
+    raise typer.Exit(0 if report.fits else EXIT_DOES_NOT_FIT)
 
 
 def main() -> None:

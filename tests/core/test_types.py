@@ -54,7 +54,11 @@ def test_inconsistent_sets_are_refused(change, fault):
 
 @pytest.mark.parametrize(
     ("q", "limits"),
-    [(QParams(1.0, 0), (-128, 127)), (QParams(1.0, 0, 8, True), (-127, 127)), (QParams(1.0, 0, 4), (-8, 7))],
+    [
+        (QParams(1.0, 0), (-128, 127)),
+        (QParams(1.0, 0, 8, True), (-127, 127)),
+        (QParams(1.0, 0, 4), (-8, 7)),
+    ],
 )
 def test_limits_of_the_codes(q, limits):
     """Signed codes span the width; a narrow range leaves out the lowest."""

@@ -21,7 +21,9 @@ def line_experiment():
         question="Does it rise?",
         controls=(
             Control(name="slope", label="slope", values=(-1, 0, 1), default=0),
-            Control(name="dashed", label="dashed", values=(False, True), default=False, kind="menu"),
+            Control(
+                name="dashed", label="dashed", values=(False, True), default=False, kind="menu"
+            ),
         ),
         draw=line_figure,
         describe=lambda slope, dashed: f"slope {slope}, {'dashed' if dashed else 'solid'}",

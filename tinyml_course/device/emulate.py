@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from tinyml_course.device.explain import PeakExplanation, explain_peak
 from tinyml_course.device.flash import modelled_code_bytes
 from tinyml_course.device.flatbuffer import read_model
 from tinyml_course.device.latency import model_latency
+from tinyml_course.device.refusals import refusals, warnings
 from tinyml_course.device.report import DeviceReport
 from tinyml_course.device.runtime import DeviceRuntime
 
@@ -86,7 +88,8 @@ class Device:
         plan = plan_arena(parsed, self.kernels)
         peak = explain_peak(plan, graph)
         code_bytes = modelled_code_bytes(op.name for sub in parsed.subgraphs for op in sub.ops)
-        ran = _run(data, x)
+        refused = refusals(parsed)
+        ran = _Execution(refused=refused) if refused else _run(data, x)
         reasons = (*ran.refused, *self._exceeded(plan, peak, len(data) + code_bytes))
         if reasons and strict:
             raise ModelDoesNotFit(reasons)
@@ -94,6 +97,7 @@ class Device:
             board=self.board,
             kernels=self.kernels,
             reasons=reasons,
+            warnings=warnings(parsed),
             model_bytes=len(data),
             code_bytes=code_bytes,
             arena_limit_bytes=self.arena_limit_bytes,
@@ -148,3 +152,60 @@ def _accuracy(outputs: NDArray[Any] | None, y: NDArray[np.integer[Any]] | None) 
     if len(outputs) != len(y):
         raise ValueError(f"got {len(y)} labels for {len(outputs)} samples; give one per sample")
     return float(np.mean(outputs.reshape(len(outputs), -1).argmax(axis=1) == y))
+
+
+def choose_kernels(board: str, family: str | None) -> KernelTier:
+    """Return the kernels of `board` for a family's name; its own by default.
+
+    Parameters
+    ----------
+    board : str
+        Name of the board.
+    family : {'tflm-reference', 'esp-nn'}, optional
+        ESP-NN has other kernels on each chip; a chip gets its own.
+
+    Raises
+    ------
+    ValueError
+        If the board or the family is unknown, or the board has no ESP-NN kernels.
+
+    Examples
+    --------
+    >>> choose_kernels("esp32-s3", "esp-nn")
+    'esp-nn-s3'
+    """
+    own = find_board(board).kernels
+    if family is None or (family == "esp-nn" and own.startswith("esp-nn")):
+        return own
+    if family == "tflm-reference":
+        return "tflm-reference"
+    if family == "esp-nn":
+        raise ValueError(f"ESP-NN has no kernels for {board}; use --kernels tflm-reference")
+    raise ValueError(f"kernels must be tflm-reference or esp-nn, got {family!r}")
+
+
+def run_raw(data: bytes, inputs: Sequence[bytes]) -> bytes:
+    """Return the raw bytes of all outputs, one after another, for the raw bytes of each input.
+
+    Raises
+    ------
+    ValueError
+        If the number or the sizes of the inputs do not match the model's.
+    CourseError
+        As `DeviceRuntime` does.
+    """
+    with DeviceRuntime(data) as runtime:
+        if len(inputs) != len(runtime.inputs):
+            raise ValueError(
+                f"the model has {len(runtime.inputs)} inputs, got {len(inputs)} files; "
+                "give one --input for each"
+            )
+        batches = []
+        for number, (raw, port) in enumerate(zip(inputs, runtime.inputs, strict=True)):
+            if len(raw) != port.sample_bytes:
+                raise ValueError(
+                    f"input {number} takes {port.sample_bytes} B ({port.dtype} {port.shape}), "
+                    f"the file has {len(raw)} B"
+                )
+            batches.append(np.frombuffer(raw, port.dtype).reshape(1, *port.sample_shape))
+        return b"".join(output.tobytes() for output in runtime.run_all(batches))

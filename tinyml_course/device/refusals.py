@@ -6,16 +6,12 @@ from collections.abc import Iterator
 
 from tinyml_course.core.graph import OpInfo, TensorGraph, TensorInfo
 from tinyml_course.device.flatbuffer import Model
-from tinyml_course.device.op_memory import is_modelled
+from tinyml_course.device.op_memory import is_modelled, is_registered
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 QUANTIZED_TYPES = ("INT8", "INT16", "UINT8")
-NOT_REGISTERED = (
-    "BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "CONV_3D", "CONV_3D_TRANSPOSE",
-    "GELU", "LOCAL_RESPONSE_NORMALIZATION", "LSTM", "POW", "RNN", "TOPK_V2",
-    "UNIDIRECTIONAL_SEQUENCE_RNN",
-)  # fmt: skip
-"""Operators without a kernel there; micro_mutable_op_resolver.h."""
+CUSTOM_KERNELS = ("CIRCULAR_BUFFER", "TFLite_Detection_PostProcess", "Signal")
+"""Custom operators that come with the runtime, or what their names begin with."""
 
 INTEGER_ONLY = "convert with a representative dataset and TFLITE_BUILTINS_INT8 only"
 
@@ -34,10 +30,15 @@ def refusals(model: Model) -> tuple[str, ...]:
         "export without sparsity"
         for name in model.sparse
     ]
+    ops: dict[str, list[str]] = {}
     for graph in model.subgraphs:
         for number, op in enumerate(graph.ops):
-            reasons = _op_refusals(graph, op)
-            found += [f"op {number} {op.name}: {reason}" for reason in reasons]
+            for reason in _op_refusals(graph, op):
+                ops.setdefault(f"{op.name}: {reason}", []).append(f"{number}")
+    found += [
+        f"op{'s' * (len(numbers) > 1)} {', '.join(numbers)} {reason}"
+        for reason, numbers in ops.items()
+    ]
     return tuple(found)
 
 
@@ -73,12 +74,10 @@ def warnings(model: Model) -> tuple[str, ...]:
 
 
 def _op_refusals(graph: TensorGraph, op: OpInfo) -> Iterator[str]:
-    if op.is_custom:
+    if op.is_custom and not op.name.startswith(CUSTOM_KERNELS):
         yield "a custom operator needs a kernel of your own; build it from standard layers"
-    elif op.name in NOT_REGISTERED:
+    elif not op.is_custom and not is_registered(op.name):
         yield "the runtime has no kernel for it; replace the layer"
-    elif op.name.startswith("FLEX") or op.name.startswith("STABLEHLO"):
-        yield "it needs TensorFlow's own kernels; replace the layer"
     elif op.name in WEIGHTED:
         yield from _weight_refusals(graph, op)
     elif op.name == "DEQUANTIZE" and _type(graph, op, 0) not in QUANTIZED_TYPES:

@@ -72,13 +72,16 @@ class DeviceReport:
         return self.model_bytes + self.code_bytes
 
     @property
+    def margin(self) -> str:
+        """Board, and the share of its arena that the model takes."""
+        share = self.plan.required_bytes / self.arena_limit_bytes
+        bound = "" if self.plan.exact else ", lower bound"
+        return f"{self.board.title}: {share:.0%} of the arena{bound}"
+
+    @property
     def verdict(self) -> str:
         """One line: does it fit, and by what margin."""
-        share = self.plan.required_bytes / self.arena_limit_bytes
-        bound = "" if self.plan.exact else " (lower bound)"
-        if self.fits:
-            return f"FITS {self.board.title}: {share:.0%} of the arena{bound}"
-        return f"DOES NOT FIT {self.board.title}{bound}"
+        return f"{'FITS' if self.fits else 'DOES NOT FIT'} {self.margin}"
 
     def rows(self) -> tuple[tuple[str, str, How], ...]:
         """Return the table: what, figure with unit, and how it was obtained."""
@@ -100,10 +103,11 @@ class DeviceReport:
             ("  structures (tail)", f"{plan.tail_bytes:,} B", "modelled"),
             (
                 "latency",
-                f"{latency.milliseconds:.3g} ms ({latency.low_ms:.3g} to {latency.high_ms:.3g})",
+                f"{_figure(latency.milliseconds)} ms "
+                f"({_figure(latency.low_ms)} to {_figure(latency.high_ms)})",
                 "modelled",
             ),
-            ("energy an inference", f"{latency.energy_mj:.3g} mJ", "modelled"),
+            ("energy an inference", f"{_figure(latency.energy_mj)} mJ", "modelled"),
         ]
         if self.accuracy is not None:
             right = round(self.accuracy * self.test_samples)
@@ -167,6 +171,11 @@ class DeviceReport:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": str(self)}
+
+
+def _figure(value: float) -> str:
+    """Return `value` with three digits, never in exponent form."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 @lru_cache

@@ -1,0 +1,126 @@
+"""The emulated board: verdicts, reasons and reports."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyml_course.core.errors import InvalidModel, ModelDoesNotFit
+from tinyml_course.device.emulate import Device, choose_kernels, run_raw
+
+TRUTH = Path(__file__).parent / "truth"
+FIGURES = json.loads((TRUTH / "arena_truth.json").read_text())
+
+
+def model(name: str) -> bytes:
+    """Return a model of the truth."""
+    return (TRUTH / "models" / f"{name}.tflite").read_bytes()
+
+
+def raw(name: str) -> bytes:
+    """Return a file of the truth."""
+    return (TRUTH / "models" / name).read_bytes()
+
+
+def test_the_limit_is_inclusive_and_uses_the_larger_figure():
+    """An arena of exactly the required bytes fits; one byte less does not."""
+    needed = Device("esp32").emulate(model("mlp_small")).plan.required_bytes
+    assert needed == max(FIGURES["mlp_small"]["esp_nn_esp32_c3"].values())
+    assert Device("esp32", arena_bytes=needed).emulate(model("mlp_small")).fits
+    with pytest.raises(ModelDoesNotFit, match=f"{needed:,} B needed, {needed - 1:,} B in one"):
+        Device("esp32", arena_bytes=needed - 1).emulate(model("mlp_small"))
+
+
+def test_a_model_that_does_not_fit_names_fault_figure_and_remedy():
+    """The reason names the peak operator, its tensors' bytes and something to do."""
+    report = Device("esp32", arena_bytes=20_000).emulate(model("resnet8_fcpt"), strict=False)
+    assert not report.fits
+    assert "CONV_2D: input" in report.reasons[0]
+    assert "halve" in report.reasons[0]
+
+
+@pytest.mark.parametrize("name", [n for n, f in FIGURES.items() if not f["runs_on_tflm"]])
+def test_models_that_the_chip_refuses_do_not_fit(name):
+    """Whatever the real runtime refused is refused here, before it is run."""
+    report = Device("esp32").emulate(model(name), strict=False)
+    assert (report.fits, report.runtime) == (False, "")
+
+
+@pytest.mark.parametrize("name", ["g_conv_w4_d2", "mlp_small"])
+def test_models_that_the_chip_runs_are_not_refused(name):
+    """No reason is given for a model that the real runtime ran."""
+    assert Device("esp32").emulate(model(name)).reasons == ()
+
+
+def test_dense_layers_with_a_scale_per_channel_are_warned_about():
+    """Older runtimes compute wrong numbers on them; the report says so."""
+    warnings = Device("esp32").emulate(model("resnet8_fcpt")).warnings
+    assert bool(warnings) == any("one scale per channel" in w for w in warnings)
+    assert "one scale per channel" in Device("esp32").emulate(model("g_multiin")).warnings[0]
+
+
+def test_accuracy_counts_the_winning_classes():
+    """Accuracy is the share of samples whose largest output is the given class."""
+    data = model("mlp_small")
+    port_shape = np.frombuffer(raw("mlp_small.in0.bin"), np.int8)
+    x = np.stack([port_shape, np.roll(port_shape, 1), np.zeros_like(port_shape)])
+    report = Device("esp32").emulate(data, x)
+    winners = report.outputs.reshape(3, -1).argmax(axis=1)
+    assert Device("esp32").emulate(data, x, winners).accuracy == 1.0
+    wrong = winners.copy()
+    wrong[0] += 1
+    assert Device("esp32").emulate(data, x, wrong).accuracy == pytest.approx(2 / 3)
+    with pytest.raises(ValueError, match="got 2 labels for 3 samples"):
+        Device("esp32").emulate(data, x, winners[:2])
+
+
+def test_raw_bytes_of_several_inputs_give_the_outputs_of_the_chip():
+    """Two input files give the reference's output bytes."""
+    outputs = run_raw(model("g_multiin"), [raw("g_multiin.in0.bin"), raw("g_multiin.in1.bin")])
+    assert outputs == raw("g_multiin.out_ref.bin")
+
+
+def test_inputs_of_the_wrong_size_or_number_are_refused():
+    """The error says how many bytes or files the model takes."""
+    with pytest.raises(ValueError, match="the file has 3 B"):
+        run_raw(model("mlp_small"), [b"abc"])
+    with pytest.raises(ValueError, match="has 2 inputs, got 1"):
+        run_raw(model("g_multiin"), [b"abc"])
+
+
+def test_bytes_that_are_no_model_are_refused():
+    """Text is not a model."""
+    with pytest.raises(InvalidModel, match=r"not a \.tflite"):
+        Device("esp32").emulate(b"certainly not a flatbuffer")
+
+
+def test_report_says_how_each_figure_was_obtained():
+    """Every row is measured or modelled, in the notebook's view as in the terminal's."""
+    report = Device("esp32").emulate(model("mlp_small"))
+    assert {how for *_, how in report.rows()} == {"measured", "modelled"}
+    html = report.html()
+    assert [what for what, *_ in report.rows() if what.strip() not in html] == []
+    assert 'alt="Memory map' in html
+
+
+@pytest.mark.parametrize(
+    ("board", "family", "kernels"),
+    [
+        ("esp32", None, "esp-nn"),
+        ("esp32-s3", "esp-nn", "esp-nn-s3"),
+        ("esp32-p4", None, "esp-nn-p4"),
+        ("esp32", "tflm-reference", "tflm-reference"),
+        ("stm32l4r5", None, "tflm-reference"),
+    ],
+)
+def test_each_chip_gets_its_own_kernels(board, family, kernels):
+    """ESP-NN means the kernels of that chip."""
+    assert choose_kernels(board, family) == kernels
+
+
+@pytest.mark.parametrize(("board", "family"), [("stm32l4r5", "esp-nn"), ("esp32", "cuda")])
+def test_kernels_that_do_not_exist_are_refused(board, family):
+    """ESP-NN on another vendor's chip and unknown names raise ValueError."""
+    with pytest.raises(ValueError, match="kernels"):
+        choose_kernels(board, family)
