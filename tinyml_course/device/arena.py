@@ -24,7 +24,8 @@ from tinyml_course.cost.liveness import (
 )
 from tinyml_course.device.flatbuffer import Model
 from tinyml_course.device.op_memory import PARSED, is_modelled, kernel_data
-from tinyml_course.device.prepare import Node, Request, prepare, tensor_view_bytes
+from tinyml_course.device.prepare import prepare
+from tinyml_course.device.request import Node, Request, tensor_view_bytes
 
 ALIGNMENT = 16
 REQUEST_BYTES = 12

@@ -39,6 +39,24 @@ PARSED = MappingProxyType(
         "REDUCE_MIN": (1, 1, "TfLiteReducerParams"),
         "RESIZE_BILINEAR": (2, 1, "TfLiteResizeBilinearParams"),
         "RESIZE_NEAREST_NEIGHBOR": (2, 1, "TfLiteResizeNearestNeighborParams"),
+        "REDUCE_ALL": (1, 1, "TfLiteReducerParams"),
+        "L2_POOL_2D": (40, 4, "TfLitePoolParams"),
+        "DIV": (4, 4, "TfLiteDivParams"),
+        "L2_NORMALIZATION": (4, 4, "TfLiteL2NormParams"),
+        "MIRROR_PAD": (4, 4, "TfLiteMirrorPaddingParams"),
+        "ARG_MAX": (4, 4, "TfLiteArgMaxParams"),
+        "ARG_MIN": (4, 4, "TfLiteArgMinParams"),
+        "BATCH_MATMUL": (3, 1, "TfLiteBatchMatMulParams"),
+        "CAST": (8, 4, "TfLiteCastParams"),
+        "CUMSUM": (2, 1, "TfLiteCumsumParams"),
+        "DEPTH_TO_SPACE": (4, 4, "TfLiteDepthToSpaceParams"),
+        "SPACE_TO_DEPTH": (4, 4, "TfLiteSpaceToDepthParams"),
+        "GATHER": (8, 4, "TfLiteGatherParams"),
+        "SHAPE": (4, 4, "TfLiteShapeParams"),
+        "SQUEEZE": (36, 4, "TfLiteSqueezeParams"),
+        "IF": (8, 4, "TfLiteIfParams"),
+        "WHILE": (8, 4, "TfLiteWhileParams"),
+        "CALL_ONCE": (4, 4, "TfLiteCallOnceParams"),
     }
 )
 """(bytes, alignment, struct) that an operator's parser allocates; nothing where it is missing.
@@ -89,14 +107,28 @@ DATA = MappingProxyType(
         "DEQUANTIZE": (32, "DequantizeOpData"),
         "SQUARED_DIFFERENCE": (112, "OpData (squared_difference.cc)"),
         "UNIDIRECTIONAL_SEQUENCE_LSTM": (688, "OpDataLSTM"),
+        "REDUCE_ALL": (44, "OpDataReduce"),
+        "L2_NORMALIZATION": (4, "L2NormalizationParams"),
+        "SPACE_TO_BATCH_ND": (4, "SpaceToBatchParams"),
+        "SELECT_V2": (1, "OpData (select.cc)"),
+        "BATCH_MATMUL": (16, "OpDataBatchMatmul"),
+        "EMBEDDING_LOOKUP": (8, "OpData (embedding_lookup.cc)"),
+        "IF": (8, "OpData (if.cc)"),
+        "WHILE": (8, "OpData (while.cc)"),
+        "CALL_ONCE": (8, "OpData (call_once.cc)"),
     }
 )
 """(bytes, struct) that an operator's Init allocates, aligned to 16; kernels/*.cc."""
 
 WITHOUT_DATA = frozenset(
     {
-        "RESHAPE", "SPLIT", "SPLIT_V", "PACK", "UNPACK", "TRANSPOSE", "RESIZE_BILINEAR",
-        "RESIZE_NEAREST_NEIGHBOR", "MAXIMUM", "MINIMUM",
+        "ADD_N", "ARG_MAX", "ARG_MIN", "BATCH_TO_SPACE_ND", "BROADCAST_ARGS", "BROADCAST_TO",
+        "CAST", "CEIL", "COS", "CUMSUM", "DEPTH_TO_SPACE", "DYNAMIC_UPDATE_SLICE", "EXP",
+        "EXPAND_DIMS", "FILL", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "GATHER", "GATHER_ND",
+        "L2_POOL_2D", "LOG", "LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR", "LOG_SOFTMAX", "MAXIMUM",
+        "MINIMUM", "NEG", "PACK", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR",
+        "REVERSE_V2", "ROUND", "SHAPE", "SIN", "SLICE", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V",
+        "SQRT", "SQUARE", "SQUEEZE", "TRANSPOSE", "UNPACK", "ZEROS_LIKE",
     }
 )  # fmt: skip
 """Operators whose kernels have no Init."""
@@ -109,6 +141,25 @@ ESP_NN_DATA = MappingProxyType(
     }
 )
 """ESP-NN's kernels keep the index of their scratch buffer beside the rest; kernels/esp_nn/."""
+
+
+UNKNOWN_SIZE = frozenset({"ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE"})
+"""Registered, but what they take depends on the application's own resource variables."""
+
+
+def is_registered(name: str) -> bool:
+    """Return whether the runtime has a kernel for the builtin operator called `name`.
+
+    References
+    ----------
+    .. [1] tensorflow/lite/micro/micro_mutable_op_resolver.h.
+
+    Examples
+    --------
+    >>> is_registered("SELECT_V2"), is_registered("SELECT")
+    (True, False)
+    """
+    return is_modelled(name) or name in UNKNOWN_SIZE
 
 
 def is_modelled(name: str) -> bool:

@@ -1,0 +1,74 @@
+"""Small .tflite files made from the schema, for operators that no converted model at hand has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import pytest
+import tflite
+
+NUMPY = {
+    "FLOAT32": np.float32,
+    "INT8": np.int8,
+    "INT16": np.int16,
+    "INT32": np.int32,
+    "BOOL": np.bool_,
+    "INT4": np.int8,
+}
+
+
+def operand(dtype, *shape, data=None, scale=0.5):
+    """Describe a tensor: an activation, or a constant where `data` is given."""
+    return {"dtype": dtype, "shape": shape, "data": data, "scale": scale}
+
+
+def make_model(name: str, inputs: list[Any], outputs: list[Any], options: Any = None) -> bytes:
+    """Return a model of one operator; `options` are (schema class, {camelCase field: value})."""
+    schema = load_schema()
+    model = schema.ModelT()
+    model.version, model.buffers = 3, [schema.BufferT()]
+    code = schema.OperatorCodeT()
+    code.builtinCode = getattr(tflite.BuiltinOperator, name)
+    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
+    model.operatorCodes = [code]
+    graph = schema.SubGraphT()
+    graph.tensors = [_tensor(schema, model, spec) for spec in (*inputs, *outputs)]
+    op = schema.OperatorT()
+    op.inputs = list(range(len(inputs)))
+    op.outputs = list(range(len(inputs), len(inputs) + len(outputs)))
+    if options is not None:
+        kind, fields = options
+        op.builtinOptionsType = getattr(tflite.BuiltinOptions, kind)
+        op.builtinOptions = getattr(schema, f"{kind}T")()
+        for field, value in fields.items():
+            setattr(op.builtinOptions, field, value)
+    graph.operators = [op]
+    graph.inputs = [i for i, spec in enumerate(inputs) if spec["data"] is None]
+    graph.outputs = op.outputs
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def load_schema():
+    """Return tflite-micro's schema classes, which can write; skip the test where there are none."""
+    return pytest.importorskip("tflite_micro.tensorflow.lite.micro.python.schema_py_generated")
+
+
+def _tensor(schema, model, spec):
+    tensor = schema.TensorT()
+    tensor.shape, tensor.name = list(spec["shape"]), b"t"
+    tensor.type = getattr(tflite.TensorType, spec["dtype"])
+    if spec["data"] is not None:
+        buffer = schema.BufferT()
+        data = np.asarray(spec["data"]).astype(NUMPY[spec["dtype"]])
+        buffer.data = list(data.tobytes())
+        model.buffers.append(buffer)
+        tensor.buffer = len(model.buffers) - 1
+    if spec["dtype"] in ("INT8", "INT16", "INT4"):
+        tensor.quantization = schema.QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [spec["scale"]], [0]
+    return tensor
