@@ -50,13 +50,20 @@ def test_the_validation_is_pinned():
     )
 
 
-@pytest.mark.parametrize("case", FITTED, ids=lambda case: f"{case.board} {case.network}")
+def name_case(case):
+    """Return a name of the case that is the same in every process."""
+    made = getattr(case.network, "func", case.network)
+    words = [case.board, case.tier, made.__name__, *getattr(case.network, "args", ())]
+    return "-".join(map(str, words))
+
+
+@pytest.mark.parametrize("case", FITTED, ids=name_case)
 def test_the_rates_reproduce_what_they_were_fitted_to(case):
     """The constants come from the cases that claim it, within 2 %."""
     assert abs(case.error) < 0.02
 
 
-@pytest.mark.parametrize("case", HELD_OUT, ids=lambda case: f"{case.board} {case.source}")
+@pytest.mark.parametrize("case", HELD_OUT, ids=name_case)
 def test_every_held_out_figure_is_within_the_printed_range(case):
     """The range of an estimate holds the published figure."""
     board = find_board(case.board)
@@ -65,7 +72,7 @@ def test_every_held_out_figure_is_within_the_printed_range(case):
     assert estimate.low_ms <= case.milliseconds <= estimate.high_ms
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.board} {case.source}")
+@pytest.mark.parametrize("case", CASES, ids=name_case)
 def test_every_case_says_where_it_stands_and_why_it_has_its_role(case):
     """Source and reason are given."""
     assert [] == [text for text in (case.source, case.reason) if not text.strip()]

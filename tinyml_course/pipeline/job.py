@@ -55,7 +55,7 @@ class Schedule:
     batch_size: int = 32
 
 
-FULL = Schedule(float_epochs=60, aware_epochs=15, copies=2)
+FULL = Schedule(float_epochs=90, aware_epochs=20, copies=3)
 QUICK = Schedule(float_epochs=12, aware_epochs=3, copies=2)
 
 
