@@ -205,6 +205,7 @@ def register_kernel(venv: Path) -> None:
     command = [
         str(python_of(venv)), "-m", "ipykernel", "install", "--sys-prefix",
         "--name", KERNEL, "--display-name", "TinyML course",
+        "--env", "OPENBLAS_NUM_THREADS", "1",  # small matrices need none
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
