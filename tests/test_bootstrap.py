@@ -79,3 +79,18 @@ def test_lock_file_has_exact_versions_and_no_addresses():
     pins = [line for line in lines if line and not line.startswith("#")]
     assert len(pins) > 50
     assert [pin for pin in pins if "==" not in pin or "://" in pin or "@" in pin] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("Collecting numpy>=2 (from x)", "finding numpy>=2"),
+        ("  Downloading numpy-2.whl (17 MB)", "downloading numpy-2.whl"),
+        ("Installing collected packages: a, b, c", "unpacking 3 packages, a minute or two"),
+        ("ERROR: no such thing", "ERROR: no such thing"),
+        ("Requirement already satisfied: a", ""),
+    ],
+)
+def test_progress_is_told_in_words(line, step):
+    """Only the steps that take time are shown."""
+    assert bootstrap.describe_step(line) == step

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED_GB = {"learn": 5.0, "dev": 5.5, "book": 6.0}
@@ -158,9 +159,9 @@ def install_packages(venv: Path, extra: str) -> None:
         raise SetupError(explain_pip(log.read_text()) + f" Whole output: {venv.name}/{log.name}")
 
 
-def stream(command: list[str], log) -> int:  # type: ignore[no-untyped-def]
+def stream(command: list[str], log: TextIO) -> int:
     """Run `command`, copy its output to `log`, show what is under way; return its status."""
-    started, shown = time.monotonic(), 0
+    started = time.monotonic()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -169,16 +170,32 @@ def stream(command: list[str], log) -> int:  # type: ignore[no-untyped-def]
     try:
         for line in process.stdout:
             log.write(line)
-            word, _, rest = line.strip().partition(" ")
-            if word in ("Collecting", "Downloading", "Installing", "Successfully", "ERROR:"):
-                shown += word == "Collecting"
-                seconds = time.monotonic() - started
-                print(f"  [{seconds:4.0f} s, {shown:3d} packages] {word} {rest[:60]}", flush=True)
+            if step := describe_step(line):
+                show_step(f"  {time.monotonic() - started:4.0f} s  {step}")
+        print(flush=True)
         return process.wait()
     except BaseException:
         process.terminate()
         process.wait()
         raise
+
+
+def describe_step(line: str) -> str:
+    """Return what a line of pip's output says to a person; empty for most lines."""
+    word, _, rest = line.strip().partition(" ")
+    package = rest.split(" ")[0][:50]
+    if word == "Installing" and "collected packages" in rest:
+        return f"unpacking {rest.count(',') + 1} packages, a minute or two"
+    steps = {"Collecting": f"finding {package}", "Downloading": f"downloading {package}"}
+    return steps.get(word, line.strip()[:76] if word == "ERROR:" else "")
+
+
+def show_step(text: str) -> None:
+    """Show one step: over the last one on a screen, on a line of its own in a file."""
+    if sys.stdout.isatty():
+        print(f"\r\x1b[K{text}", end="", flush=True)
+    else:
+        print(text, flush=True)
 
 
 def explain_pip(log: str) -> str:
