@@ -106,6 +106,9 @@ def emulate(
     arena: Annotated[
         int | None, typer.Option(help="Arena in bytes; else the board's largest free block.")
     ] = None,
+    psram: Annotated[
+        bool, typer.Option("--psram", help="Place the arena in the board's external RAM.")
+    ] = False,
     input_files: Annotated[
         list[Path] | None, typer.Option("--input", help="Raw bytes of an input; repeat it.")
     ] = None,
@@ -120,7 +123,8 @@ def emulate(
     from tinyml_course.core.files import write_atomically
     from tinyml_course.device.emulate import Device, choose_kernels, run_raw
 
-    device = Device(board, kernels=choose_kernels(board, kernels), arena_bytes=arena)
+    tier = choose_kernels(board, kernels)
+    device = Device(board, kernels=tier, arena_bytes=arena, psram=psram)
     data = model.read_bytes()
     report = device.emulate(data, strict=False)
     if (input_files or output) and report.runtime:

@@ -124,3 +124,27 @@ def test_kernels_that_do_not_exist_are_refused(board, family):
     """ESP-NN on another vendor's chip and unknown names raise ValueError."""
     with pytest.raises(ValueError, match="kernels"):
         choose_kernels(board, family)
+
+
+def test_external_ram_holds_what_internal_ram_can_not():
+    """A large float model does not fit the S3's internal block; its PSRAM takes it, slower."""
+    data = model("g_conv_w8_float32")
+    limit = 16 * 1024
+    inside = Device("esp32-s3", arena_bytes=limit).emulate(data, strict=False)
+    outside = Device("esp32-s3", psram=True).emulate(data)
+    assert "PSRAM" in inside.reasons[0]
+    assert outside.fits
+    assert "external RAM" in " ".join(outside.warnings)
+
+
+def test_boards_without_external_ram_say_so():
+    """Asking the plain ESP32 for PSRAM names the boards that have it."""
+    with pytest.raises(ValueError, match="boards with it: esp32-s3, esp32-p4"):
+        Device("esp32", psram=True)
+
+
+def test_the_report_tells_how_good_the_latency_model_is():
+    """The error on published cases that were not fitted stands in both views."""
+    report = Device("esp32").emulate(model("mlp_small"))
+    assert "published latencies" in str(report)
+    assert "published latencies" in report.html()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_course.core.boards import Board, find_board
+from tinyml_course.core.boards import BOARDS, Board, find_board
 from tinyml_course.core.errors import ModelDoesNotFit, UnsupportedModel
 from tinyml_course.core.types import KernelTier, MemoryPlan, ModelArtifact
 from tinyml_course.device.arena import plan_arena
@@ -20,6 +20,11 @@ from tinyml_course.device.latency import model_latency
 from tinyml_course.device.refusals import refusals, warnings
 from tinyml_course.device.report import DeviceReport
 from tinyml_course.device.runtime import DeviceRuntime
+
+_WITH_PSRAM = ", ".join(board.name for board in BOARDS.values() if board.psram_bytes)
+SLOWER_IN_PSRAM = (
+    "the arena lies in external RAM: the modelled latency assumes internal RAM, expect more"
+)
 
 
 class Device:
@@ -33,11 +38,14 @@ class Device:
         Kernels that the firmware links; the board's own by default.
     arena_bytes : int, optional
         Arena that the firmware reserves; the board's largest free block by default.
+    psram : bool, default False
+        Place the arena in the board's external RAM: larger and slower than the modelled
+        latency, which assumes internal RAM.
 
     Raises
     ------
     ValueError
-        If the board is unknown or the arena is not positive.
+        If the board is unknown or has no PSRAM, or the arena is not positive.
 
     Examples
     --------
@@ -46,13 +54,22 @@ class Device:
     """
 
     def __init__(
-        self, board: str, *, kernels: KernelTier | None = None, arena_bytes: int | None = None
+        self,
+        board: str,
+        *,
+        kernels: KernelTier | None = None,
+        arena_bytes: int | None = None,
+        psram: bool = False,
     ) -> None:
         self.board: Board = find_board(board)
         self.kernels: KernelTier = kernels or self.board.kernels
         if arena_bytes is not None and arena_bytes <= 0:
             raise ValueError(f"arena_bytes must be positive, got {arena_bytes}")
-        self.arena_limit_bytes = arena_bytes or self.board.arena_limit_bytes
+        if psram and not self.board.psram_bytes:
+            raise ValueError(f"{self.board.title} has no PSRAM; boards with it: {_WITH_PSRAM}")
+        self.psram = psram
+        block = self.board.psram_bytes if psram else self.board.arena_limit_bytes
+        self.arena_limit_bytes = arena_bytes or block
 
     def emulate(
         self,
@@ -97,7 +114,7 @@ class Device:
             board=self.board,
             kernels=self.kernels,
             reasons=reasons,
-            warnings=warnings(parsed),
+            warnings=warnings(parsed) + ((SLOWER_IN_PSRAM,) if self.psram else ()),
             model_bytes=len(data),
             code_bytes=code_bytes,
             arena_limit_bytes=self.arena_limit_bytes,
@@ -121,9 +138,12 @@ class Device:
                 f"{self.board.flash_bytes:,} B; use fewer filters, or a larger app partition"
             )
         if plan.required_bytes > self.arena_limit_bytes:
+            elsewhere = ""
+            if not self.psram and plan.required_bytes <= self.board.psram_bytes:
+                elsewhere = f"; or place the arena in the {self.board.psram_bytes:,} B of PSRAM"
             found.append(
                 f"arena: {plan.required_bytes:,} B needed, {self.arena_limit_bytes:,} B in one "
-                f"free block on {self.board.title}; {peak}"
+                f"free block on {self.board.title}; {peak}{elsewhere}"
             )
         return tuple(found)
 

@@ -12,6 +12,7 @@ from tinyml_course.core.boards import Board
 from tinyml_course.core.types import How, KernelTier, MemoryPlan
 from tinyml_course.device.explain import PeakExplanation
 from tinyml_course.device.latency import LatencyEstimate
+from tinyml_course.device.latency_cases import validate_latency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,11 +149,14 @@ class DeviceReport:
         lines += [f"  warning: {warning}" for warning in self.warnings]
         lines += [f"  {what:<42}{figure}  [{how}]" for what, figure, how in self.rows()]
         lines.append(f"  peak: {self.peak}")
+        lines.append(f"  latency model: {validate_latency()}")
         return "\n".join(lines)
 
     def html(self) -> str:
         """Return the report as an HTML fragment with the memory map in it."""
-        page: str = _template("report.html.jinja").render(report=self, memory_map=self.memory_map())
+        page: str = _template("report.html.jinja").render(
+            report=self, memory_map=self.memory_map(), validation=validate_latency()
+        )
         return page
 
     def memory_map(self) -> str:
