@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -60,6 +61,7 @@ def set_up(venv: Path, extra: str) -> None:
     create_venv(venv)
     install_packages(venv, extra)
     register_kernel(venv)
+    quiet_jupyterlab(venv)
     stamp_of(venv, extra).write_text(fingerprint(extra) + "\n")
 
 
@@ -227,6 +229,15 @@ def register_kernel(venv: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SetupError(f"the notebook kernel can't be registered:\n{done.stderr.strip()[-400:]}")
+
+
+def quiet_jupyterlab(venv: Path) -> None:
+    """Keep this JupyterLab from asking about news and from looking for updates."""
+    settings = venv / "share" / "jupyter" / "lab" / "settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    notification = {"fetchNews": "false", "checkForUpdates": False}
+    overrides = {"@jupyterlab/apputils-extension:notification": notification}
+    (settings / "overrides.json").write_text(json.dumps(overrides, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,6 @@ def jupyterlab_command(folder: Path, *, port: int, browser: bool) -> list[str]:
         sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}",
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
         f"--LabApp.default_url=/lab/tree/{FIRST_PAGE}",
-        "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
     if not browser:
         command.append("--ServerApp.open_browser=False")

@@ -38,7 +38,7 @@ def test_an_interruption_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
     folder = tmp_path / "out"
     write_atomically(folder, {"a.txt": b"old", "b.txt": b"old"})
 
-    def interrupted(self, _):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(files.Path, "write_bytes", interrupted)

@@ -28,8 +28,8 @@ def write_atomically(folder: Path, files: Mapping[str, bytes]) -> None:
         If a name leads out of the folder.
     """
     for name in files:
-        path = PurePosixPath(name)
-        if not path.parts or path.is_absolute() or ".." in path.parts:
+        relative = PurePosixPath(name)
+        if not relative.parts or relative.is_absolute() or ".." in relative.parts:
             raise ValueError(f"file name {name!r} leads out of the folder; use a relative one")
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
