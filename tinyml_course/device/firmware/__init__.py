@@ -1,0 +1,1 @@
+"""A firmware project for the chip: the model, its operators, its arena and a self-test."""
