@@ -64,4 +64,29 @@ def test_help_lists_the_commands():
     """`tinyml --help` names what there is to do."""
     done = tinyml("--help")
     assert done.returncode == 0
-    assert [c for c in ("learn", "doctor", "run", "emulate") if c not in done.stdout] == []
+    assert [
+        c for c in ("learn", "doctor", "run", "emulate", "slim", "firmware") if c not in done.stdout
+    ] == []
+
+
+def test_slim_writes_a_smaller_file_that_answers_the_same(tmp_path):
+    """The slimmed file is smaller, and the device gives the same bytes."""
+    slimmed = tmp_path / "slim.tflite"
+    done = tinyml("slim", MODELS / "mlp_small.tflite", "--out", slimmed)
+    answer = tinyml(
+        "emulate", slimmed, "--input", MODELS / "mlp_small.in0.bin",
+        "--output", tmp_path / "out.bin",
+    )  # fmt: skip
+    assert (done.returncode, answer.returncode) == (0, 0)
+    assert slimmed.stat().st_size < (MODELS / "mlp_small.tflite").stat().st_size
+    assert (tmp_path / "out.bin").read_bytes() == (MODELS / "mlp_small.out_ref.bin").read_bytes()
+
+
+def test_firmware_writes_a_project_with_the_planned_arena(tmp_path):
+    """The arena in main.cc is the one that the emulator names, rounded up to 16."""
+    done = tinyml("firmware", MODELS / "mlp_small.tflite", "--out", tmp_path / "project")
+    report = json.loads(tinyml("emulate", MODELS / "mlp_small.tflite", "--json").stdout)
+    needed = max(report["arena_bytes"], report["arena_min_bytes"])
+    assert done.returncode == 0
+    assert f"arena {-(-needed // 16) * 16:,} B" in done.stdout
+    assert (tmp_path / "project" / "main" / "main.cc").is_file()

@@ -135,6 +135,38 @@ def emulate(
     raise typer.Exit(0 if report.fits else EXIT_DOES_NOT_FIT)
 
 
+@command
+def slim(
+    model: Annotated[Path, typer.Argument(help="The .tflite file.")],
+    out: Annotated[Path, typer.Option(help="File for the smaller model.")],
+) -> None:
+    """Make a .tflite smaller without changing an output: drop names, share equal vectors."""
+    from tinyml_course.core.files import write_atomically
+    from tinyml_course.device.slim import slim as slimmed
+
+    data = model.read_bytes()
+    smaller = slimmed(data)
+    write_atomically(out.parent, {out.name: smaller})
+    saved = 1 - len(smaller) / len(data)
+    print(f"{model.name}: {len(data):,} B -> {len(smaller):,} B, {saved:.1%} less; wrote {out}")
+
+
+@command
+def firmware(
+    model: Annotated[Path, typer.Argument(help="The .tflite file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the ESP-IDF project.")],
+    board: Annotated[str, typer.Option(help="Board of the ESP32 family.")] = "esp32",
+    seed: Annotated[int, typer.Option(help="Seed of the self-test's inputs.")] = 0,
+) -> None:
+    """Write an ESP-IDF project around a model: exact arena, its operators only, a self-test."""
+    from tinyml_course.device.firmware.project import write_firmware
+
+    made = write_firmware(model.read_bytes(), out, board=board, seed=seed)
+    print(f"Wrote {len(made.files)} files to {out}/: arena {made.arena_bytes:,} B, operators")
+    print("  " + ", ".join(made.methods))
+    print(f"Build it as {out}/README.md says.")
+
+
 def main() -> None:
     """Run the command line."""
     app()
