@@ -11,7 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyml_course.core.environment import load_keras, load_tensorflow, quiet_native_log
+from tinyml_course.core.environment import (
+    load_keras,
+    load_tensorflow,
+    quiet_native_log,
+    seed_everything,
+)
 from tinyml_course.core.errors import (
     InvalidModel,
     InvocationTimeout,
@@ -213,6 +218,15 @@ def test_a_crash_while_running_is_an_invalid_model():
             runtime.run(np.zeros((3, 16), np.int8))
 
 
+@pytest.fixture
+def interrupts():
+    """Interrupts raise KeyboardInterrupt, even where a background job would ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_ends_the_child():
     """Ctrl-C during a batch kills the child and passes on."""
     runtime = DeviceRuntime(model_bytes("resnet8_32x32x3"))
@@ -271,6 +285,7 @@ def test_the_child_maps_neither_tensorflow_nor_matplotlib(server):
 def lstm():
     """The bytes of a small int8 LSTM, whose variables survive an invocation."""
     tf, keras = load_tensorflow(), load_keras()
+    seed_everything(0)
     layers = [keras.layers.Input((6, 4), batch_size=1), keras.layers.LSTM(5), keras.layers.Dense(3)]
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Sequential(layers))
     rng = np.random.default_rng(0)
