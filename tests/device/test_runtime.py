@@ -198,6 +198,7 @@ def test_a_hang_is_cut_off():
             runtime.run(np.zeros((3, 16), np.int8))
 
 
+@pytest.mark.slow
 def test_slow_batches_outlast_the_limit_of_one_invocation():
     """The time limit is per invocation: a batch may take many times as long."""
     batch = np.zeros((60, 32, 32, 3), np.int8)
