@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tinyml_course.core.errors import InvalidModel
 from tinyml_course.core.graph import OpInfo
 from tinyml_course.cost.layers import dense_graph
 from tinyml_course.device.flatbuffer import Model, read_model
 from tinyml_course.device.refusals import refusals, warnings
+from tinyml_course.device.runtime import DeviceRuntime
 
 TRUTH = Path(__file__).parent / "truth"
 FIGURES = json.loads((TRUTH / "arena_truth.json").read_text())
@@ -52,3 +56,21 @@ def test_custom_and_unknown_operators_are_refused():
     for name, custom in (("MyOp", True), ("BIDIRECTIONAL_SEQUENCE_LSTM", False)):
         op = OpInfo(name=name, inputs=(0,), outputs=(3,), is_custom=custom)
         assert 1 == len(refusals(Model(subgraphs=(replace(graph, ops=(op,)),))))
+
+
+@pytest.mark.skipif(find_spec("tflite_micro") is None, reason="TFLM: x86-64 Linux only")
+@pytest.mark.parametrize("factor", [1.01, 1.0, 0.5])
+def test_a_softmax_scale_is_refused_exactly_where_the_runtime_aborts(factor):
+    """Patched to just above, at and below 2**-26, the scale is refused iff loading crashes."""
+    data = (TRUTH / "models" / "mlp_small.tflite").read_bytes()
+    graph = read_model(data).subgraphs[0]
+    softmax = next(op for op in graph.ops if op.name == "SOFTMAX")
+    scale = struct.pack("<f", graph.tensors[softmax.inputs[0]].scales[0])
+    patched = data.replace(scale, struct.pack("<f", factor * 2.0**-26))
+    try:
+        DeviceRuntime(patched, name="tflm").close()
+        loads = True
+    except InvalidModel:
+        loads = False
+    assert loads == (not refusals(read_model(patched)))
+    assert loads == (factor > 1)

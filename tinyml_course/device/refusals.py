@@ -13,6 +13,9 @@ QUANTIZED_TYPES = ("INT8", "INT16", "UINT8")
 CUSTOM_KERNELS = ("CIRCULAR_BUFFER", "TFLite_Detection_PostProcess", "Signal")
 """Custom operators that come with the runtime, or what their names begin with."""
 
+SOFTMAX_INTEGER_BITS = 5
+"""Integer bits of the kernel's fixed-point input; kScaledDiffIntegerBits in softmax.h."""
+
 INTEGER_ONLY = "convert with a representative dataset and TFLITE_BUILTINS_INT8 only"
 
 
@@ -80,6 +83,8 @@ def _op_refusals(graph: TensorGraph, op: OpInfo) -> Iterator[str]:
         yield "the runtime has no kernel for it; replace the layer"
     elif op.name in WEIGHTED:
         yield from _weight_refusals(graph, op)
+    elif op.name == "SOFTMAX" and _type(graph, op, 0) == "INT8":
+        yield from _softmax_refusals(graph, op)
     elif op.name == "DEQUANTIZE" and _type(graph, op, 0) not in QUANTIZED_TYPES:
         yield (
             f"the runtime does not dequantize {_type(graph, op, 0)} (float16 weights unpack to "
@@ -106,6 +111,23 @@ def _weight_refusals(graph: TensorGraph, op: OpInfo) -> Iterator[str]:
         yield f"int16 activations need int8 weights, got {weights}; {INTEGER_ONLY}"
     if op.name == "FULLY_CONNECTED" and weights == "INT4" and _has_channel_scales(graph, op):
         yield "int4 dense weights need a single scale; disable per-channel quantization"
+
+
+def _softmax_refusals(graph: TensorGraph, op: OpInfo) -> Iterator[str]:
+    """Yield the one scale at which the runtime aborts instead of answering.
+
+    References
+    ----------
+    .. [1] tensorflow/lite/kernels/internal/quantization_util.cc, PreprocessSoftmaxScaling and
+       the check in QuantizeMultiplierGreaterThanOne.
+    """
+    scales = graph.tensors[op.inputs[0]].scales
+    beta = float(op.options.get("beta", 1.0))
+    if scales and scales[0] * beta * 2 ** (31 - SOFTMAX_INTEGER_BITS) <= 1:
+        yield (
+            f"its input scale {scales[0]:.1e} is too small, the runtime aborts: the logits were "
+            "all but zero in calibration; train the model, or calibrate on real samples"
+        )
 
 
 def _tensor(graph: TensorGraph, op: OpInfo, position: int) -> TensorInfo | None:
