@@ -67,6 +67,12 @@ def warnings(model: Model) -> tuple[str, ...]:
             "numbers on them without a word; set the converter's "
             "_experimental_disable_per_channel_quantization_for_dense_layers"
         )
+    if any(op.name in WEIGHTED and _type(graph, op, 1) == "INT4" for graph, op in ops):
+        found.append(
+            "int4 weights are unpacked to a byte a weight in the arena at every inference, and "
+            "ESP-NN has no kernel for them, so their layers run on the reference kernels: keep "
+            "them where flash is the limit"
+        )
     unknown = sorted({op.name for _, op in ops if not is_modelled(op.name)})
     if unknown:
         found.append(
