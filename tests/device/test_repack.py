@@ -122,7 +122,7 @@ def test_wrong_packings_would_be_noticed(mutant, servers, monkeypatch):
     if mutant == "bias kept":
         monkeypatch.setattr(
             repack, "_rescale_bias",
-            lambda graph, op, fit, blobs: repack._Edit(
+            lambda graph, op, _, blobs: repack._Edit(
                 "INT32", blobs[graph.tensors[op.inputs[2]].buffer], None
             ),
         )  # fmt: skip

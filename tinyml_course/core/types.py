@@ -139,6 +139,40 @@ class ChannelQParams:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuantPlan:
+    """How many bits the weights of each layer get.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Names of the layers with weights, in the model's order.
+    bits : tuple of int
+        Width of each layer's weights.
+    weight_bytes : int
+        Bytes of all these weights as they are stored, biases left out.
+    damage : float
+        Predicted harm of the plan, in the unit of the sensitivities that it was made from.
+    """
+
+    layers: tuple[str, ...]
+    bits: tuple[int, ...]
+    weight_bytes: int
+    damage: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.layers) != len(self.bits) or len(set(self.layers)) != len(self.layers):
+            raise ValueError(
+                f"need one width for each layer and distinct names, got {len(self.bits)} widths "
+                f"for {', '.join(self.layers)}"
+            )
+
+    @property
+    def by_layer(self) -> dict[str, int]:
+        """Bits of each layer by its name."""
+        return dict(zip(self.layers, self.bits, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelArtifact:
     """The bytes that would be flashed, with their provenance.
 
