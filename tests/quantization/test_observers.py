@@ -53,19 +53,14 @@ def test_search_is_as_good_as_brute_force(bits, symmetric):
         *MseOptimal(bits=bits, symmetric=symmetric)(x), bits=bits, symmetric=symmetric
     )
     low, high = MinMax()(x)
+    low, high = (min(low, -high), max(high, -low)) if symmetric else (low, high)
     shares = np.linspace(0.02, 1.0, 99)
-    pairs = ((a, b) for a in ([1.0] if symmetric else shares) for b in shares)
-    brute = min(
-        mean_squared_error(
-            x,
-            choose_qparams(
-                *((-b * max(high, -low), b * max(high, -low)) if symmetric else (a * low, b * high)),
-                bits=bits, symmetric=symmetric,
-            ),
-        )
-        for a, b in pairs
-    )  # fmt: skip
-    assert mean_squared_error(x, found) <= 1.02 * brute
+    maps = (
+        choose_qparams(a * low, b * high, bits=bits, symmetric=symmetric)
+        for a in shares
+        for b in ([a] if symmetric else shares)
+    )
+    assert mean_squared_error(x, found) <= 1.02 * min(mean_squared_error(x, q) for q in maps)
 
 
 @given(SEEDS, st.integers(2, 8), st.booleans())
