@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tinyml_course.core.environment import seed_everything
+from tinyml_course.core.environment import load_keras, seed_everything
 from tinyml_course.core.types import GestureSet
 from tinyml_course.training.build import dense_net
 from tinyml_course.training.fit import evaluate, fit, predict, warmup_cosine
@@ -50,6 +50,17 @@ def test_history_has_an_entry_for_each_epoch():
     """Four epochs leave four entries; validation appears only where it was given."""
     assert [len(part) for part in vars_of(train()[1])] == [4, 4, 0]
     assert [len(part) for part in vars_of(train(validation=bars(6))[1])] == [4, 4, 4]
+
+
+def test_callbacks_see_the_running_epoch():
+    """Keras callbacks get the numbers of the epochs in order, with their losses."""
+    keras = load_keras()
+    seen = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["loss"]))
+    )
+    history = train(callbacks=[note])[1]
+    assert list(enumerate(history.loss)) == seen
 
 
 def vars_of(history):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,7 @@ def fit(
     batch_size: int = 32,
     copies: int = 1,
     label_smoothing: float = 0.0,
+    callbacks: Sequence[Any] = (),
     progress: bool = True,
     description: str = "training",
 ) -> History:
@@ -74,6 +76,9 @@ def fit(
         Augmented copies of each sample in one epoch.
     label_smoothing : float, default 0.0
         Share of each target spread over all classes.
+    callbacks : sequence of tf_keras callbacks
+        Called with the running number of each epoch. Every epoch is a `model.fit` of its own,
+        so `on_train_begin` comes before each; a whole epoch counts as one batch.
     progress : bool, default True
         Show a progress bar.
     description : str
@@ -98,12 +103,13 @@ def fit(
     rng = np.random.default_rng([seed, 1])
     rows: list[tuple[float, float, float]] = []
     with tqdm(total=epochs, desc=description, unit="epoch", disable=not progress) as bar:
-        for _ in range(epochs):
+        for epoch in range(epochs):
             x = np.concatenate([images.draw() for _ in range(copies)])
             y = np.tile(train.labels, copies)
             order = rng.permutation(len(x))
+            shuffled = x[order], targets[y[order]]
             rows.append(
-                _run_epoch(model, x[order], targets[y[order]], batch_size)
+                _run_epoch(model, shuffled, batch_size, epoch=epoch, callbacks=callbacks)
                 + ((evaluate(model, validation),) if validation is not None else (math.nan,))
             )
             bar.set_postfix(loss=f"{rows[-1][0]:.3f}", accuracy=f"{rows[-1][1]:.1%}")
@@ -142,10 +148,18 @@ def warmup_cosine(peak: float, steps: int, epochs: int) -> Any:
 
 
 def _run_epoch(
-    model: Any, x: NDArray[np.float32], y: NDArray[np.float32], batch_size: int
+    model: Any,
+    data: tuple[NDArray[Any], NDArray[Any]],
+    batch_size: int,
+    *,
+    epoch: int,
+    callbacks: Sequence[Any],
 ) -> tuple[float, float]:
-    """Train one pass over `x` in its order and return mean loss and accuracy."""
-    log = model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0).history
+    """Train one pass over the images and targets in their order; return mean loss and accuracy."""
+    log = model.fit(
+        *data, batch_size=batch_size, shuffle=False, verbose=0, initial_epoch=epoch,
+        epochs=epoch + 1, callbacks=list(callbacks),
+    ).history  # fmt: skip
     return float(log["loss"][-1]), float(log["accuracy"][-1])
 
 
