@@ -1,0 +1,214 @@
+"""Where learners' code lives: a root of its own with the standard library, NumPy and scratch.
+
+`enter` is called once by the warm server, after its imports; `lock_in` by each learner's process,
+after it was forked and before any code of the learner's is loaded. Both do what the system allows
+and say what that was; resource limits work everywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinyml_course.grading import kernel
+from tinyml_course.grading.seccomp import filter_system_calls
+from tinyml_course.grading.task import Limits
+
+SCRATCH = "/scratch"
+SCRATCH_BYTES = 16 * 1024**2
+OPEN_FILES = 64
+FIRST_UID, UIDS = 61_184, 4096
+"""Users that no account has; each learner's process is another one."""
+
+_SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+
+
+@dataclass(frozen=True, slots=True)
+class Jail:
+    """What the server set up.
+
+    Attributes
+    ----------
+    namespaces : bool
+        Whether file system, network and process ids are its own.
+    own_user : bool
+        Whether it is root's, so that each learner's process can be a user of its own.
+    base_bytes : int
+        Address space of the server, which each learner's process starts with.
+    """
+
+    namespaces: bool
+    own_user: bool
+    base_bytes: int
+
+
+def enter(staging: str, packages: tuple[Path, ...]) -> Jail:
+    """Move this process into a root of its own, for good, and return what that achieved.
+
+    Parameters
+    ----------
+    staging : str
+        An empty folder to build the root on; the caller removes it.
+    packages : tuple of Path
+        Folders beside the standard library that stay readable, at the same path.
+    """
+    base = _address_space()
+    own_user = _can_change_user()
+    try:
+        _leave_namespaces()
+        _build_root(Path(staging), packages)
+    except OSError:
+        return Jail(False, own_user, base)
+    return Jail(True, own_user, base)
+
+
+def lock_in(jail: Jail, limits: Limits, *, number: int) -> tuple[str, ...]:
+    """Lock this process in, for good, and return the protections that are on.
+
+    Parameters
+    ----------
+    jail : Jail
+        What the server set up. Where it has namespaces, this process has left its parent's
+        process ids and mounts already.
+    limits : Limits
+        Resources.
+    number : int
+        Distinguishes it from others that live at the same time; chooses its user.
+    """
+    protections = ["resource limits"]
+    if jail.namespaces:
+        _mount_scratch()
+        protections += ["own file system", "no network", "own process ids"]
+    _set_limits(jail, limits)
+    if jail.own_user:
+        _become_nobody(number)
+        protections.append("own user")
+    with contextlib.suppress(OSError):
+        kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if not jail.own_user:
+            kernel.drop_capabilities()
+        protections.append("no privileges")
+    with contextlib.suppress(OSError):
+        filter_system_calls()
+        protections.append("system call filter")
+    return tuple(protections)
+
+
+def _leave_namespaces() -> None:
+    own = kernel.NEWNS | kernel.NEWNET | kernel.NEWIPC | kernel.NEWUTS
+    if os.geteuid() == 0:
+        kernel.unshare(own)
+        return
+    uid, gid = os.getuid(), os.getgid()
+    kernel.unshare(own | kernel.NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+
+
+def _build_root(root: Path, packages: tuple[Path, ...]) -> None:
+    """Build the new root out of read-only views of the old one, and leave the old one."""
+    kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+    _mount_empty(str(root))
+    library = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib")}
+    for path in (*_SYSTEM, *sorted(library)):
+        _show(path, root)
+    installed = {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
+    for folder in sorted(installed | {f"{path}/site-packages" for path in library}):
+        if (root / folder[1:]).is_dir():
+            _mount_empty(str(root / folder[1:]))
+    for path in sorted(map(str, packages)):
+        _show(path, root)
+    for path in _DEVICES:
+        _bind(path, root)
+    (root / SCRATCH[1:]).mkdir()
+    (root / ".old").mkdir()
+    kernel.pivot_root(str(root), str(root / ".old"))
+    os.chdir("/")
+    kernel.detach("/.old")
+    kernel.mount("none", "/", "", kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY)
+
+
+def _mount_empty(target: str) -> None:
+    kernel.mount("tmpfs", target, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")
+
+
+def _show(path: str, root: Path) -> None:
+    """Make `path` visible below `root`, read-only; a link in the top folder stays a link."""
+    target = root / path[1:]
+    if not os.path.exists(path) or os.path.lexists(target):
+        return
+    if os.path.islink(path) and path.count("/") == 1:  # /lib -> usr/lib
+        os.symlink(os.readlink(path), target)
+        return
+    _bind(path, root)
+    held = os.statvfs(path).f_flag & (kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | kernel.MS_NOSUID
+    kernel.mount("none", str(target), "", flags | held)
+
+
+def _bind(path: str, root: Path) -> None:
+    target = root / path[1:]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.isdir(path):
+        target.mkdir(exist_ok=True)
+    else:
+        target.touch()
+    kernel.mount(path, str(target), "", kernel.MS_BIND | kernel.MS_REC)
+
+
+def _mount_scratch() -> None:
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+    kernel.mount("tmpfs", SCRATCH, "tmpfs", flags, f"size={SCRATCH_BYTES},nr_inodes=256,mode=777")
+    os.chdir(SCRATCH)
+
+
+def _set_limits(jail: Jail, limits: Limits) -> None:
+    wanted = {
+        resource.RLIMIT_CPU: limits.cpu_s,
+        resource.RLIMIT_AS: jail.base_bytes + limits.memory_bytes,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_CORE: 0,
+    }
+    if jail.own_user or jail.namespaces:  # elsewhere it would count the user's other processes
+        wanted[resource.RLIMIT_NPROC] = limits.processes
+    for number, value in wanted.items():
+        ceiling = resource.getrlimit(number)[1]
+        value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(number, (value, value))
+
+
+def _become_nobody(number: int) -> None:
+    uid = FIRST_UID + number % UIDS
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _can_change_user() -> bool:
+    """Whether a process may become one of the users; tried in one that ends at once."""
+    if not hasattr(os, "setresuid") or os.geteuid() != 0:
+        return False
+    probe = os.fork()
+    if probe == 0:
+        try:
+            _become_nobody(UIDS - 1)
+        finally:
+            os._exit(int(os.geteuid() == 0))
+    return os.waitpid(probe, 0)[1] == 0
+
+
+def _address_space() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 1024**3
+    return pages * resource.getpagesize()

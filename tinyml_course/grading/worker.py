@@ -1,0 +1,155 @@
+"""The warm server: imports once, then forks one locked-in process for each task judged.
+
+Three processes take part. The server forks a guardian; the guardian takes new process ids, forks
+the learner's process, watches the clock and the judge's word, and kills whatever is left. With
+process ids of its own, the learner's process is the first of them: when it ends, the system kills
+all that it started. Elsewhere the guardian adopts orphans and hunts them down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tinyml_course.grading import jail, kernel, learner
+from tinyml_course.grading.channel import LINE_CLOSED, Channel
+from tinyml_course.grading.task import Limits
+
+AVAILABLE = (
+    "core.arch", "core.boards", "core.errors", "core.graph", "core.statistics", "core.types",
+    "cost.energy", "cost.estimate", "cost.floats", "cost.graph", "cost.layers", "cost.liveness",
+    "cost.roofline", "device.arena", "nas.family", "nas.pareto", "quantization.affine",
+    "quantization.error_growth", "quantization.formats", "quantization.ste",
+)  # fmt: skip
+"""Modules of the course that learners' code may use; their files are out of its sight."""
+STANDARD = ("collections", "copy", "fractions", "functools", "heapq", "itertools", "random")
+MESSAGE_BYTES = 4096
+GRACE_S = 1.0
+"""How much longer than the judge the guardian waits, so that the judge's word comes first."""
+CLOSING_S = 0.2
+"""How long a process that closed its line may take to end, so that its status can be read."""
+
+
+def main(fd: int, staging: str, root: str) -> None:
+    """Serve requests on the inherited socket `fd` until it closes; `root` holds the package."""
+    judge = socket.socket(fileno=fd)
+    for name in (*STANDARD, *(f"tinyml_course.{name}" for name in AVAILABLE)):
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+    import numpy as np
+
+    folder = Path(np.__file__).parent
+    place = jail.enter(staging, (folder, folder.with_name("numpy.libs")))
+    sys.argv[:], sys.path[:] = [""], [path for path in sys.path if path != root]
+    gc.freeze()
+    judge.send(b"ready")
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(judge, MESSAGE_BYTES, 1)
+        if not request:
+            return
+        limits = Limits(**json.loads(request))
+        guardian = os.fork()
+        if guardian == 0:
+            _guard(judge, descriptors[0], place, limits)
+        os.close(descriptors[0])
+        os.waitpid(guardian, 0)
+
+
+def _guard(judge: socket.socket, line: int, place: jail.Jail, limits: Limits) -> NoReturn:
+    """Fork the learner's process, end it in time, and report how it ended."""
+    try:
+        with contextlib.suppress(OSError):
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if place.namespaces:
+            kernel.unshare(kernel.NEWPID | kernel.NEWNS)
+        else:
+            with contextlib.suppress(OSError):
+                kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        number = os.getpid()
+        child = os.fork()
+        if child == 0:
+            _live(judge, line, place, limits, number)
+        os.close(line)
+        report = _watch(judge, child, limits)
+        _reap_orphans()
+        judge.send(json.dumps(report).encode())
+    finally:
+        os._exit(0)
+
+
+def _live(
+    judge: socket.socket, line: int, place: jail.Jail, limits: Limits, number: int
+) -> NoReturn:
+    """Be the learner's process."""
+    try:
+        judge.close()
+        os.setsid()
+        protections = jail.lock_in(place, limits, number=number)
+        learner.mute()
+        os.dup2(line, 3)
+        os.closerange(4, jail.OPEN_FILES)
+        channel = Channel(socket.socket(fileno=3))
+        channel.send(["locked in", list(protections)])
+        with contextlib.suppress(EOFError, OSError):
+            learner.serve(channel)
+    finally:
+        os._exit(0)
+
+
+def _watch(judge: socket.socket, child: int, limits: Limits) -> dict[str, Any]:
+    """Wait until the child ends, the judge says so or the time is over; return how it ended."""
+    ended = os.pidfd_open(child)
+    end = time.monotonic() + limits.wall_s + GRACE_S
+    ready = _wait((ended, judge.fileno()), end)
+    word = judge.recv(1) if judge.fileno() in ready else b""
+    if word == LINE_CLOSED:
+        ready = _wait((ended,), time.monotonic() + CLOSING_S)
+    for kill in (os.killpg, os.kill):
+        with contextlib.suppress(ProcessLookupError):
+            kill(child, signal.SIGKILL)
+    _, status, usage = os.wait4(child, 0)
+    if not word:
+        judge.recv(1)  # the judge's word comes exactly once
+    return {
+        "status": os.waitstatus_to_exitcode(status) if ended in ready else None,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "peak_bytes": usage.ru_maxrss * 1024,
+    }
+
+
+def _wait(descriptors: tuple[int, ...], end: float) -> set[int]:
+    """Return those of `descriptors` that are readable once one is, or none at the time `end`."""
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    left = max(0.0, end - time.monotonic())
+    return {descriptor for descriptor, _ in poll.poll(left * 1000)}
+
+
+def _reap_orphans() -> None:
+    """Kill and reap what the child left behind; without its own process ids it may have."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    end = time.monotonic() + GRACE_S
+    while time.monotonic() < end:
+        try:
+            left = [int(pid) for pid in children.read_text().split()]
+        except OSError:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
