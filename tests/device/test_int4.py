@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,9 +11,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.device.factory import make_model, operand
+from tinyml_course.device.arena import plan_arena
 from tinyml_course.device.flatbuffer import read_model
-from tinyml_course.device.int4 import filter_bytes, fit_int4, pack_codes, unpack_codes
+from tinyml_course.device.int4 import (
+    filter_bytes,
+    filter_ops,
+    fit_int4,
+    narrow_filters,
+    pack_codes,
+    unpack_codes,
+)
+from tinyml_course.device.repack import pack_int4
 
+MODELS = Path(__file__).parent / "truth" / "models"
 CODES = hnp.arrays(np.int8, st.integers(0, 33), elements=st.integers(-8, 7))
 
 
@@ -101,3 +113,17 @@ def test_filters_are_counted_without_biases():
     assert 15 == filter_bytes(data)
     assert 7 == fit_int4(data)[0].saved_bytes
     assert len(read_model(data).subgraphs[0].tensors) == 4
+
+
+def test_a_narrowed_graph_is_planned_like_the_packed_file():
+    """Arena and bytes of the graph alone are those of the file that is packed later."""
+    data = (MODELS / "dscnn_fcpt.tflite").read_bytes()
+    graph = read_model(data).subgraphs[0]
+    ops = filter_ops(graph)[1:4]
+    file = read_model(pack_int4(data, ops, requantize=True)).subgraphs[0]
+    narrow = narrow_filters(graph, ops)
+    for tier in ("tflm-reference", "esp-nn-s3"):
+        assert plan_arena(file, tier) == plan_arena(narrow, tier)
+    assert [t.constant_bytes for t in file.tensors] == [t.constant_bytes for t in narrow.tensors]
+    with pytest.raises(ValueError, match="operator 99 has no filter"):
+        narrow_filters(graph, [99])

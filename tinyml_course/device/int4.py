@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -132,9 +132,47 @@ def fit_int4(tflite: bytes) -> tuple[Int4Fit, ...]:
     blobs = read_constants(tflite)
     return tuple(
         _fit(graph, number, blobs)
-        for number, op in enumerate(graph.ops)
-        if op.name in INT4_VERSIONS and _is_int8_filter(graph, op)
+        for number in filter_ops(graph)
+        if _is_int8_filter(graph, graph.ops[number])
     )
+
+
+def filter_ops(graph: TensorGraph) -> tuple[int, ...]:
+    """Return the numbers of the operators whose filters may take four bits, in their order.
+
+    Examples
+    --------
+    >>> from tinyml_course.cost.layers import dense_graph
+    >>> filter_ops(dense_graph(4, 2))
+    (0,)
+    """
+    return tuple(number for number, op in enumerate(graph.ops) if op.name in INT4_VERSIONS)
+
+
+def narrow_filters(graph: TensorGraph, ops: Iterable[int]) -> TensorGraph:
+    """Return `graph` with the filters of `ops` as INT4: for planning, before anything is packed.
+
+    Parameters
+    ----------
+    graph : TensorGraph
+        A full-integer graph, from a file or a specification.
+    ops : iterable of int
+        Numbers of operators among `filter_ops`.
+
+    Raises
+    ------
+    ValueError
+        If an operator is not among them.
+    """
+    tensors, known = list(graph.tensors), filter_ops(graph)
+    for op in ops:
+        if op not in known:
+            raise ValueError(f"operator {op} has no filter to narrow; those with one: {known}")
+        info = tensors[graph.ops[op].inputs[1]]
+        tensors[graph.ops[op].inputs[1]] = replace(
+            info, dtype="INT4", constant_bytes=(info.elements + 1) // 2
+        )
+    return replace(graph, tensors=tuple(tensors))
 
 
 def filter_bytes(tflite: bytes) -> int:
@@ -148,7 +186,7 @@ def filter_bytes(tflite: bytes) -> int:
         If the bytes are no valid .tflite.
     """
     graph = read_model(tflite).subgraphs[0]
-    tensors = [graph.tensors[op.inputs[1]] for op in graph.ops if op.name in INT4_VERSIONS]
+    tensors = [graph.tensors[graph.ops[op].inputs[1]] for op in filter_ops(graph)]
     return sum({info.buffer: info.constant_bytes for info in tensors}.values())
 
 
