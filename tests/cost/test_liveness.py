@@ -20,11 +20,11 @@ PLACE = TensorInfo(name="t", shape=(16,), dtype="INT8")
 
 
 @st.composite
-def buffers(draw):
-    """Sizes, multiples of 16, and lifetimes of up to 25 buffers over 12 steps."""
+def buffers(draw, steps=12):
+    """Sizes, multiples of 16, and lifetimes of up to 25 buffers over `steps` steps."""
     count = draw(st.integers(1, 25))
     sizes = [16 * draw(st.integers(1, 12)) for _ in range(count)]
-    ends = [sorted(draw(st.tuples(*[st.integers(0, 11)] * 2))) for _ in range(count)]
+    ends = [sorted(draw(st.tuples(*[st.integers(0, steps - 1)] * 2))) for _ in range(count)]
     return sizes, [Lifetime(first=a, last=b) for a, b in ends]
 
 
@@ -83,7 +83,7 @@ def test_no_plan_goes_below_what_is_alive(case):
 
 
 @settings(max_examples=50)
-@given(buffers())
+@given(buffers(steps=90))
 def test_the_indexed_planner_equals_a_walk_over_all_buffers(case):
     """Looking only at neighbours in time finds the same gaps as looking at every buffer."""
     assert walk_every_gap(*case) == plan_greedy(*case)

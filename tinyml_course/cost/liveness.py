@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +11,9 @@ from tinyml_course.core.graph import TYPE_BITS, OpInfo, TensorGraph, TensorInfo
 
 NEVER = -1
 """Lifetime of a tensor that nothing touches."""
+
+LASTING_STEPS = 32
+"""A buffer that lives longer is searched for one by one, not step by step."""
 
 SUBGRAPH_OPTIONS = {
     "IF": ("then_subgraph_index", "else_subgraph_index"),
@@ -210,24 +213,36 @@ def plan_greedy(
 
 
 class _Placed:
-    """Placed buffers by the step at which they are alive, so that a search meets few of them."""
+    """Placed buffers, found by the steps at which they are alive; a search meets few of them.
+
+    Those that live long are kept aside: they would stand in the list of every step.
+    """
 
     def __init__(self) -> None:
         self.alive: dict[int, list[tuple[int, int]]] = {}
-        self.born: dict[int, list[tuple[int, int]]] = {}
+        self.born: list[tuple[int, tuple[int, int]]] = []
+        self.lasting: list[tuple[int, int, Lifetime]] = []
 
     def add(self, offset: int, size: int, life: Lifetime) -> None:
         entry = (offset, offset + size)
+        if life.last - life.first > LASTING_STEPS:
+            insort(self.lasting, (*entry, life))
+            return
         for step in range(life.first, life.last + 1):
             insort(self.alive.setdefault(step, []), entry)
-        self.born.setdefault(life.first, []).append(entry)
+        insort(self.born, (life.first, entry))
+
+    def neighbours(self, life: Lifetime) -> list[tuple[int, int]]:
+        """Return the (start, end) of all buffers that are alive at some time of `life`."""
+        first, last = life
+        found = [(low, high) for low, high, (a, b) in self.lasting if a <= last and first <= b]
+        found += self.alive.get(first, ())
+        later = slice(bisect_left(self.born, (first + 1,)), bisect_left(self.born, (last + 1,)))
+        return sorted(found + [entry for _, entry in self.born[later]])
 
     def first_gap(self, size: int, life: Lifetime) -> int:
-        neighbours = list(self.alive.get(life.first, ()))
-        for step in range(life.first + 1, life.last + 1):
-            neighbours += self.born.get(step, ())
         end = 0
-        for low, high in sorted(neighbours):
+        for low, high in self.neighbours(life):
             if low - end >= size:
                 break
             end = max(end, high)
