@@ -72,7 +72,7 @@ class Marker:
         task, start = question.task, time.perf_counter()
         reason = self._find_obstacle(task)
         if not reason:
-            cases = self._answer(question)
+            cases = self.answer(question)
             return evaluate(
                 task, cases, also=question.also, seconds=round(time.perf_counter() - start, 4)
             )
@@ -95,7 +95,7 @@ class Marker:
         given, found = self._paper.cells[key]["source"], self._submission.source(key) or ""
         return given.split() == found.split()
 
-    def _answer(self, question: Question) -> list[Case]:
+    def answer(self, question: Question) -> list[Case]:
         """Return each input with its answer; try again without a cell that ends the process."""
         hole = question.task.cell_id("hole")
         while hole not in self._culprits:

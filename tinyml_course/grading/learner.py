@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import gc
 import os
 import sys
 from types import ModuleType
@@ -71,7 +70,6 @@ def withhold(modules: list[str]) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("tinyml_course.") and modules:
             _forget(module, modules)
-    gc.collect()
 
 
 def _forget(module: ModuleType, modules: list[str]) -> None:

@@ -1,0 +1,24 @@
+"""One warm sandbox and one paper serve all tests of grading."""
+
+import pytest
+
+from tests.grading.handed_in import EXERCISES, NAME, SOLUTIONS, with_limits
+from tinyml_course.grading.paper import make_paper
+from tinyml_course.grading.sandbox import Sandbox, SandboxUnavailable
+
+
+@pytest.fixture(scope="session")
+def sandbox():
+    """A running sandbox; tests that ask for it are skipped where there can be none."""
+    try:
+        server = Sandbox()
+    except SandboxUnavailable as fault:
+        pytest.skip(str(fault))
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def paper():
+    """The paper of chapter 0, with tight limits."""
+    return with_limits(make_paper(EXERCISES / NAME, solutions=SOLUTIONS))

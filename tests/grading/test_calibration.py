@@ -1,0 +1,113 @@
+"""Every task of the course gives its points to the solution, and to nothing less."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.grading.handed_in import EXERCISES, SOLUTIONS, hand_in, solved, with_cells
+from tinyml_course.grading.evaluate import evaluate
+from tinyml_course.grading.judge import Marker, judge_submission
+from tinyml_course.grading.notebook import read_notebook
+from tinyml_course.grading.paper import SELF_STUDY, load_judges, make_paper
+from tinyml_course.grading.product import judge_product
+from tinyml_course.grading.submission import read_submission
+from tinyml_course.grading.tasks import find_task, notebook_of, tasks_of
+
+NOTEBOOKS = sorted(path.name for path in SOLUTIONS.glob("*.ipynb"))
+JUDGES = {task: j for name in NOTEBOOKS for task, j in load_judges(SOLUTIONS, name).items()}
+WRONG = {f"{task} {wrong.name}": (task, wrong) for task in JUDGES for wrong in JUDGES[task].wrong}
+FUNCTIONS = [task for task in JUDGES if find_task(task).function]
+PRODUCTS = [task for task in JUDGES if find_task(task).product]
+SECRETS = (SELF_STUDY, *(f"term {number}" for number in range(20)))
+
+
+@pytest.fixture(scope="module")
+def questions():
+    """The question of each task under each secret."""
+    found = {task: [] for task in JUDGES}
+    for name in NOTEBOOKS:
+        for secret in SECRETS:
+            paper = make_paper(EXERCISES / name, solutions=SOLUTIONS, secret=secret)
+            for question in paper.questions:
+                found[question.task.id].append((paper, question))
+    return found
+
+
+def points_under_all_secrets(path, task, questions, sandbox) -> set[float]:
+    """Return the points that a notebook gets; one process answers the inputs of all secrets."""
+    asked = [question for _, question in questions[task]]
+    everything = replace(asked[0], hidden=tuple(args for q in asked for args in q.hidden))
+    cases = Marker(questions[task][0][0], read_submission(path), sandbox).answer(everything)
+    given, points = len(asked[0].public), set()
+    hidden = iter(cases[given:])
+    for question in asked:
+        own = [*cases[:given], *(next(hidden) for _ in question.hidden)]
+        points.add(evaluate(question.task, own, also=question.also).points)
+    return points
+
+
+@pytest.mark.parametrize("task", FUNCTIONS)
+def test_a_solution_gets_every_point_under_every_secret(task, questions, sandbox):
+    """The solution notebook, handed in as it is, is right on 21 draws of hidden inputs."""
+    path = SOLUTIONS / notebook_of(task)
+    assert points_under_all_secrets(path, task, questions, sandbox) == {find_task(task).points}
+
+
+@pytest.mark.parametrize("case", [name for name in WRONG if WRONG[name][0] in FUNCTIONS])
+def test_a_wrong_answer_gets_its_stated_score_under_every_secret(
+    case, questions, sandbox, tmp_path
+):
+    """A named mistake costs the same whatever is drawn."""
+    task, wrong = WRONG[case]
+    hole = {find_task(task).cell_id("hole"): wrong.cell}
+    path = hand_in(tmp_path, with_cells(solved(notebook_of(task)), **hole))
+    assert points_under_all_secrets(path, task, questions, sandbox) == {wrong.score}
+
+
+@pytest.mark.parametrize("task", PRODUCTS)
+def test_a_product_gets_its_stated_score(task, questions, tmp_path):
+    """The solution's file gets every point under three secrets, each wrong file its score."""
+    right = SOLUTIONS / "products" / find_task(task).product
+    asked = [question for _, question in questions[task]]
+    assert {judge_product(q, right).points for q in asked[:3]} == {find_task(task).points}
+    for wrong in JUDGES[task].wrong:
+        path = hand_in(tmp_path, wrong.product(), find_task(task).product)
+        assert (wrong.name, judge_product(asked[0], path).points) == (wrong.name, wrong.score)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_an_untouched_exercise_gets_nothing(name, sandbox):
+    """The exercise as given out is not attempted, task by task."""
+    paper = make_paper(EXERCISES / name, solutions=SOLUTIONS)
+    verdicts = judge_submission(EXERCISES / name, paper, sandbox)
+    assert len(verdicts) == len(tasks_of(name))
+    assert {(v.points, v.status) for v in verdicts} == {(0.0, "not attempted")}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_stub_that_was_edited_without_an_answer_gets_nothing(name, sandbox, tmp_path):
+    """A comment in each hole is not an attempt."""
+    exercise = read_notebook(EXERCISES / name)
+    holes = {
+        task.cell_id("hole"): _source(exercise, task.cell_id("hole")) + "\n# later"
+        for task in tasks_of(name)
+        if task.function
+    }
+    path = hand_in(tmp_path, with_cells(exercise, **holes), name)
+    paper = make_paper(EXERCISES / name, solutions=SOLUTIONS)
+    assert {v.points for v in judge_submission(path, paper, sandbox)} == {0.0}
+
+
+@pytest.mark.parametrize("task", list(JUDGES))
+def test_hidden_inputs_depend_on_the_secret_only(task, questions):
+    """The same secret gives the same inputs, another secret gives others."""
+    name = notebook_of(task)
+    again = make_paper(EXERCISES / name, solutions=SOLUTIONS, secret=SECRETS[1])
+    repeated = next(q for q in again.questions if q.task.id == task)
+    first, second = (questions[task][number][1] for number in (1, 2))
+    assert repr(repeated.hidden) == repr(first.hidden)
+    assert repr(first.hidden) != repr(second.hidden)
+
+
+def _source(notebook, key):
+    return next(cell["source"] for cell in notebook["cells"] if cell["id"] == key)
