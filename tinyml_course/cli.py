@@ -167,6 +167,31 @@ def firmware(
     print(f"Build it as {out}/README.md says.")
 
 
+@command
+def check(
+    notebook: Annotated[Path, typer.Argument(help="Your copy of an exercise notebook.")],
+    task: Annotated[str | None, typer.Option(help="One task, as 1.3; else all.")] = None,
+) -> None:
+    """Check an exercise: each task's points, and what failed on which public input."""
+    from tinyml_course.grading.terminal import check_notebook, print_verdicts
+
+    verdicts = check_notebook(notebook, task=task)
+    print_verdicts(verdicts)
+    raise typer.Exit(int(any(verdict.status in ("failed", "refused") for verdict in verdicts)))
+
+
+@command
+def assign(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if an exercise differs.")
+    ] = False,
+) -> None:
+    """Make the exercises from the solutions."""
+    from tinyml_course.grading.terminal import assign_exercises
+
+    raise typer.Exit(int(not assign_exercises(check=check)))
+
+
 def main() -> None:
     """Run the command line."""
     app()

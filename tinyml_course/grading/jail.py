@@ -12,10 +12,11 @@ import os
 import resource
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tinyml_course.grading import kernel
+from tinyml_course.grading.landlock import restrict_files
 from tinyml_course.grading.seccomp import filter_system_calls
 from tinyml_course.grading.task import Limits
 
@@ -41,14 +42,25 @@ class Jail:
         Whether it is root's, so that each learner's process can be a user of its own.
     base_bytes : int
         Address space of the server, which each learner's process starts with.
+    readable : tuple of str
+        Files and folders that learners' code may read.
     """
 
     namespaces: bool
     own_user: bool
     base_bytes: int
+    readable: tuple[str, ...]
+
+    @property
+    def counts_processes(self) -> bool:
+        """Whether a limit of processes counts those of the learner's code only.
+
+        Root has no such limit, and without namespaces a user's other processes count.
+        """
+        return self.own_user or (self.namespaces and os.geteuid() != 0)
 
 
-def enter(staging: str, packages: tuple[Path, ...]) -> Jail:
+def enter(staging: str, packages: tuple[Path, ...], *, namespaces: bool) -> Jail:
     """Move this process into a root of its own, for good, and return what that achieved.
 
     Parameters
@@ -57,15 +69,20 @@ def enter(staging: str, packages: tuple[Path, ...]) -> Jail:
         An empty folder to build the root on; the caller removes it.
     packages : tuple of Path
         Folders beside the standard library that stay readable, at the same path.
+    namespaces : bool
+        Try to get namespaces.
     """
-    base = _address_space()
-    own_user = _can_change_user()
-    try:
-        _leave_namespaces()
-        _build_root(Path(staging), packages)
-    except OSError:
-        return Jail(False, own_user, base)
-    return Jail(True, own_user, base)
+    library = sorted({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib")})
+    shown = (*_SYSTEM, *library, *sorted(map(str, packages)))
+    can_change, can_read = _try_nobody(library[0])
+    jail = Jail(True, can_change, _address_space(), (*shown, *_DEVICES))
+    if namespaces:
+        with contextlib.suppress(OSError):
+            _leave_namespaces()
+            _build_root(Path(staging), shown, library)
+            return jail
+    # without a root of its own, another user may be barred from the library
+    return replace(jail, namespaces=False, own_user=can_change and can_read)
 
 
 def lock_in(jail: Jail, limits: Limits, *, number: int) -> tuple[str, ...]:
@@ -85,6 +102,9 @@ def lock_in(jail: Jail, limits: Limits, *, number: int) -> tuple[str, ...]:
     if jail.namespaces:
         _mount_scratch()
         protections += ["own file system", "no network", "own process ids"]
+    with contextlib.suppress(OSError):
+        restrict_files(jail.readable, (SCRATCH, "/dev/null") if jail.namespaces else ("/dev/null",))
+        protections.append("file access rules")
     _set_limits(jail, limits)
     if jail.own_user:
         _become_nobody(number)
@@ -95,8 +115,8 @@ def lock_in(jail: Jail, limits: Limits, *, number: int) -> tuple[str, ...]:
             kernel.drop_capabilities()
         protections.append("no privileges")
     with contextlib.suppress(OSError):
-        filter_system_calls()
-        protections.append("system call filter")
+        filter_system_calls(alone=not jail.counts_processes)
+        protections.append("no sockets, no signals")
     return tuple(protections)
 
 
@@ -112,18 +132,21 @@ def _leave_namespaces() -> None:
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
-def _build_root(root: Path, packages: tuple[Path, ...]) -> None:
-    """Build the new root out of read-only views of the old one, and leave the old one."""
+def _build_root(root: Path, shown: tuple[str, ...], library: list[str]) -> None:
+    """Build the new root out of read-only views of the old one, and leave the old one.
+
+    Packages that are installed inside the library are hidden, unless they are shown.
+    """
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     _mount_empty(str(root))
-    library = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib")}
-    for path in (*_SYSTEM, *sorted(library)):
-        _show(path, root)
     installed = {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
-    for folder in sorted(installed | {f"{path}/site-packages" for path in library}):
+    hidden = sorted(installed | {f"{path}/site-packages" for path in library})
+    for path in (*_SYSTEM, *library):
+        _show(path, root)
+    for folder in hidden:
         if (root / folder[1:]).is_dir():
             _mount_empty(str(root / folder[1:]))
-    for path in sorted(map(str, packages)):
+    for path in shown:
         _show(path, root)
     for path in _DEVICES:
         _bind(path, root)
@@ -132,6 +155,7 @@ def _build_root(root: Path, packages: tuple[Path, ...]) -> None:
     kernel.pivot_root(str(root), str(root / ".old"))
     os.chdir("/")
     kernel.detach("/.old")
+    os.rmdir("/.old")
     kernel.mount("none", "/", "", kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY)
 
 
@@ -177,7 +201,7 @@ def _set_limits(jail: Jail, limits: Limits) -> None:
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_CORE: 0,
     }
-    if jail.own_user or jail.namespaces:  # elsewhere it would count the user's other processes
+    if jail.counts_processes:
         wanted[resource.RLIMIT_NPROC] = limits.processes
     for number, value in wanted.items():
         ceiling = resource.getrlimit(number)[1]
@@ -193,17 +217,24 @@ def _become_nobody(number: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _can_change_user() -> bool:
-    """Whether a process may become one of the users; tried in one that ends at once."""
+def _try_nobody(library: str) -> tuple[bool, bool]:
+    """Return whether a process may become another user, and whether that one can read here.
+
+    Tried in a process that ends at once.
+    """
     if not hasattr(os, "setresuid") or os.geteuid() != 0:
-        return False
+        return False, False
     probe = os.fork()
     if probe == 0:
-        try:
+        found = 0
+        with contextlib.suppress(OSError):
             _become_nobody(UIDS - 1)
-        finally:
-            os._exit(int(os.geteuid() == 0))
-    return os.waitpid(probe, 0)[1] == 0
+            found = 1
+            os.listdir(library)
+            found = 3
+        os._exit(found)
+    found = os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1])
+    return bool(found & 1), bool(found & 2)
 
 
 def _address_space() -> int:

@@ -44,11 +44,16 @@ def _check(status: int, what: str) -> int:
     return status
 
 
+def syscall(number: int, *args: object) -> int:
+    """Make a system call by number, with arguments of ctypes, and return what it returns."""
+    return _check(_libc().syscall(ctypes.c_long(number), *args), f"system call {number}")
+
+
 def _syscall(name: str, *args: object) -> int:
     number = _SYSCALLS.get(MACHINE, {}).get(name)
     if number is None:
         raise OSError(f"{name} is not known for {MACHINE}")
-    return _check(_libc().syscall(ctypes.c_long(number), *args), name)
+    return syscall(number, *args)
 
 
 def unshare(flags: int) -> None:

@@ -32,7 +32,7 @@ _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
 _START = """import sys
 sys.path.insert(0, {root!r})
 from tinyml_course.grading.worker import main
-main({fd}, {staging!r}, {root!r})
+main({fd}, {staging!r}, {root!r}, namespaces={namespaces})
 """
 
 
@@ -73,10 +73,15 @@ class Sandbox:
     Starting it takes a third of a second, a session some ten milliseconds. One session at a time;
     for parallel work use several.
 
+    Parameters
+    ----------
+    namespaces : bool, default True
+        Use Linux namespaces where they are allowed; the other walls stand without them.
+
     Raises
     ------
     SandboxUnavailable
-        If the system has no `fork`, or the server can't start.
+        If the system lacks what it takes, or the server can't start.
 
     Attributes
     ----------
@@ -84,13 +89,14 @@ class Sandbox:
         What was on in the latest session; empty before the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, namespaces: bool = True) -> None:
         if not hasattr(os, "pidfd_open"):
             raise SandboxUnavailable(
                 "judging needs Linux 5.4 or newer; elsewhere use the Check button, "
                 "which runs your own code in your own notebook"
             )
         self.protections: tuple[str, ...] = ()
+        self._namespaces = namespaces
         self._start()
 
     def __enter__(self) -> Sandbox:
@@ -131,7 +137,10 @@ class Sandbox:
         self._staging = tempfile.TemporaryDirectory(prefix="tinyml-judge-")
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         start = _START.format(
-            root=str(_PACKAGE_ROOT), fd=theirs.fileno(), staging=self._staging.name
+            root=str(_PACKAGE_ROOT),
+            fd=theirs.fileno(),
+            staging=self._staging.name,
+            namespaces=self._namespaces,
         )
         self._server = subprocess.Popen(
             [sys.executable, "-I", "-c", start],

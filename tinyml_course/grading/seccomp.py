@@ -29,6 +29,7 @@ class _Table(NamedTuple):
     audit: int
     clone: int
     clone3: int
+    forks: tuple[int, ...]
     denied: tuple[int, ...]
 
 
@@ -36,7 +37,7 @@ _SAME = (424, 425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442)
 """pidfd_send_signal, io_uring, the new mount calls, pidfd_getfd: the same everywhere."""
 _TABLES = {
     "x86_64": _Table(
-        0xC000003E, 56, 435,
+        0xC000003E, 56, 435, (57, 58),
         (
             29, 64, 68, 240,  # System V and POSIX shared memory, semaphores, queues
             41, 42, 43, 49, 50, 53, 288,  # sockets
@@ -47,7 +48,7 @@ _TABLES = {
         ),
     ),
     "aarch64": _Table(
-        0xC00000B7, 220, 435,
+        0xC00000B7, 220, 435, (),
         (
             180, 186, 190, 194,
             198, 199, 200, 201, 202, 203, 242,
@@ -60,8 +61,15 @@ _TABLES = {
 }  # fmt: skip
 
 
-def build_filter(machine: str) -> bytes | None:
+def build_filter(machine: str, *, alone: bool = False) -> bytes | None:
     """Return the filter for an architecture as packed instructions, or None if it is unknown.
+
+    Parameters
+    ----------
+    machine : str
+        As `os.uname` names it.
+    alone : bool, default False
+        Deny new processes and threads altogether.
 
     Examples
     --------
@@ -83,6 +91,9 @@ def build_filter(machine: str) -> bytes | None:
     ]
     for number in (*table.denied, *_SAME):
         program += [_step(_EQUAL, number, otherwise=1), _step(_RETURN, _EPERM)]
+    if alone:
+        for number in (table.clone, *table.forks):
+            program += [_step(_EQUAL, number, otherwise=1), _step(_RETURN, _EPERM)]
     program += [
         _step(_EQUAL, table.clone, otherwise=3),
         _step(_LOAD_WORD, _FIRST_ARGUMENT),
@@ -93,15 +104,20 @@ def build_filter(machine: str) -> bytes | None:
     return b"".join(program)
 
 
-def filter_system_calls() -> None:
+def filter_system_calls(*, alone: bool) -> None:
     """Deny the calls of the table to this process and all that it starts, for good.
+
+    Parameters
+    ----------
+    alone : bool
+        Deny new processes and threads, too, where their number can't be limited.
 
     Raises
     ------
     OSError
         If the system does not allow it or the architecture is unknown.
     """
-    program = build_filter(kernel.MACHINE)
+    program = build_filter(kernel.MACHINE, alone=alone)
     if program is None:
         raise OSError(f"no table of system calls for {kernel.MACHINE}")
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)

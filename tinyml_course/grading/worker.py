@@ -40,7 +40,7 @@ CLOSING_S = 0.2
 """How long a process that closed its line may take to end, so that its status can be read."""
 
 
-def main(fd: int, staging: str, root: str) -> None:
+def main(fd: int, staging: str, root: str, *, namespaces: bool) -> None:
     """Serve requests on the inherited socket `fd` until it closes; `root` holds the package."""
     judge = socket.socket(fileno=fd)
     for name in (*STANDARD, *(f"tinyml_course.{name}" for name in AVAILABLE)):
@@ -49,7 +49,8 @@ def main(fd: int, staging: str, root: str) -> None:
     import numpy as np
 
     folder = Path(np.__file__).parent
-    place = jail.enter(staging, (folder, folder.with_name("numpy.libs")))
+    packages = (folder, folder.with_name("numpy.libs"))
+    place = jail.enter(staging, packages, namespaces=namespaces)
     sys.argv[:], sys.path[:] = [""], [path for path in sys.path if path != root]
     gc.freeze()
     judge.send(b"ready")
