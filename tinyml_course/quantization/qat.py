@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from tinyml_course.core.environment import load_keras
@@ -12,11 +13,20 @@ from tinyml_course.quantization.qat_layers import (
     load_tfmot,
     make_input_quantizer,
 )
+from tinyml_course.quantization.qat_ranges import (
+    as_samples,
+    measure_ranges,
+    observe_weights,
+    set_ranges,
+)
 from tinyml_course.quantization.qat_rewrite import CONVOLUTIONS, rewrite
 from tinyml_course.quantization.qat_support import KERNELS, OUTPUT_QUANTIZED
 
 Granularity = Literal["channel", "tfmot", "tensor"]
 """How many scales weights have: one a channel of every convolution, as tfmot, or one a tensor."""
+
+PREFIX = "quant_"
+"""What tfmot's wrappers put before a layer's name."""
 
 KERNEL_NAMES = {"Conv2D": "kernel", "DepthwiseConv2D": "depthwise_kernel", "Dense": "kernel"}
 
@@ -35,6 +45,7 @@ def quantize_aware(
     *,
     weight_bits: int | Mapping[str, int] = 8,
     granularity: Granularity = "channel",
+    calibration: Any = None,
 ) -> Any:
     """Return a copy of a trained `tf_keras` model that simulates integer arithmetic in training.
 
@@ -53,6 +64,9 @@ def quantize_aware(
         'channel': one scale for each output channel of convolutions and depthwise
         convolutions, one for a dense layer. 'tfmot': depthwise kernels have one scale, as in
         tfmot's own scheme. 'tensor': one scale for every kernel.
+    calibration : (N, ...) float32, or a list of one such array an input, optional
+        Training samples; the ranges of activations start from what they show. Without them,
+        ranges start at -6 to 6, as tfmot's do, and a short training leaves them near it.
 
     Returns
     -------
@@ -64,7 +78,8 @@ def quantize_aware(
     ------
     ValueError
         If a layer has no int8 form (the message names it and what to use instead), a width is
-        not in 2..8, or a name in `weight_bits` belongs to no layer with a kernel.
+        not in 2..8, a name in `weight_bits` belongs to no layer with a kernel, or
+        `calibration` does not match the inputs.
 
     References
     ----------
@@ -91,7 +106,9 @@ def quantize_aware(
         return tfmot.quantization.keras.QuantizeWrapperV2(layer, config)
 
     aware = assemble(graph, wrap=wrap, quantize_input=make_input_quantizer)
-    _observe_weights(aware)
+    observe_weights(aware)
+    if calibration is not None:
+        _calibrate(graph, aware, calibration)
     return aware
 
 
@@ -174,9 +191,7 @@ def assemble(
         if step.kind == "InputLayer":
             tensor = keras.Input(step.config["shape"], name=step.name)
             inputs.append(tensor)
-            tensors.append(
-                quantize_input(f"quant_{step.name}")(tensor) if quantize_input else tensor
-            )
+            tensors.append(quantize_input(PREFIX + step.name)(tensor) if quantize_input else tensor)
             continue
         fed = [tensors[source] for source in step.sources]
         feed = fed if len(fed) > 1 else fed[0]
@@ -197,11 +212,22 @@ def _make_layer(step: Step, feed: Any) -> Any:
     return layer
 
 
-def _observe_weights(aware: Any) -> None:
-    """Set the ranges of all weights, so that the copy predicts well before it is trained."""
-    for layer in aware.layers:
-        for weight, quantizer, ranges in getattr(layer, "_weight_vars", ()):
-            quantizer.observe(weight, ranges)
+def _calibrate(graph: LayerGraph, aware: Any, calibration: Any) -> None:
+    """Set the activations' ranges of `aware` in place to what the float steps show."""
+    taps = tuple(
+        number
+        for number, step in enumerate(graph.steps)
+        if step.kind == "InputLayer" or quantizes_output(graph, number)
+    )
+    samples = as_samples(calibration, sum(step.kind == "InputLayer" for step in graph.steps))
+    tapped = assemble(replace(graph, outputs=taps))
+    ends = measure_ranges(lambda batch: _as_list(tapped(batch)), samples)
+    for number, low, high in zip(taps, *ends, strict=True):
+        set_ranges(aware.get_layer(PREFIX + graph.steps[number].name), low, high)
+
+
+def _as_list(tensors: Any) -> list[Any]:
+    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
 
 def _one_or_all(tensors: list[Any]) -> Any:

@@ -1,8 +1,8 @@
 """The same function in layers that int8 kernels have.
 
 A separable convolution becomes a depthwise and a 1x1 convolution; an activation inside a layer
-becomes a step of its own; a batch normalisation after a dense layer is folded into its weights;
-one that follows no convolution becomes a depthwise convolution of 1x1.
+becomes a step of its own; a batch normalisation of vectors is folded into the dense layer before
+or after it; one of images that follows no convolution becomes a depthwise convolution of 1x1.
 """
 
 from __future__ import annotations
@@ -19,24 +19,68 @@ CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")
 
 
 def rewrite(graph: LayerGraph) -> LayerGraph:
-    """Return a graph that computes the same outputs with layers that int8 kernels have."""
+    """Return a graph that computes the same outputs with layers that int8 kernels have.
+
+    Raises
+    ------
+    ValueError
+        If vectors are normalised where no dense layer can take the factors.
+    """
+    graph = _fold_vectors(graph)
     found = StepList()
     place: dict[int, int] = {}
     for number, step in enumerate(graph.steps):
         sources = tuple(place[source] for source in step.sources)
         moved = replace(step, sources=sources, origin=step.origin or step.name)
-        follows = None
-        if step.kind == "BatchNormalization" and graph.only_consumer(step.sources[0]) is step:
-            follows = found.steps[sources[0]].kind
-        if follows == "Dense":
-            found.steps[sources[0]] = _fold_into_dense(found.steps[sources[0]], step)
+        if step.kind == "Identity":
             place[number] = sources[0]
-        elif step.kind == "BatchNormalization" and follows not in CONVOLUTIONS:
-            place[number] = _add_chain(found, _scale_channels(moved))
+        elif step.kind == "BatchNormalization" and not _is_absorbed(graph, step, found, sources[0]):
+            place[number] = found.add(_scale_channels(moved))
         else:
             place[number] = _add_chain(found, _expand(moved))
     outputs = tuple(place[number] for number in graph.outputs)
     return replace(graph, steps=tuple(found.steps), outputs=outputs)
+
+
+def _is_absorbed(graph: LayerGraph, norm: Step, found: StepList, source: int) -> bool:
+    """Whether the convolution before `norm` can take its factors when the model is converted."""
+    alone = graph.only_consumer(norm.sources[0]) is norm
+    return alone and found.steps[source].kind in CONVOLUTIONS
+
+
+def _fold_vectors(graph: LayerGraph) -> LayerGraph:
+    """Return the graph with normalisations of vectors (N, C) folded into a dense layer beside it.
+
+    One scale must serve the whole matrix, so the factors can't wait until the conversion.
+    """
+    steps = list(graph.steps)
+    for number, norm in enumerate(graph.steps):
+        if norm.kind != "BatchNormalization" or norm.rank == 4:
+            continue
+        before, after = norm.sources[0], _dense_after(graph, number)
+        if _is_linear_dense(steps[before]) and graph.only_consumer(before) is norm:
+            steps[before] = _fold_after(steps[before], norm)
+        elif after is not None:
+            steps[after] = _fold_before(norm, steps[after])
+        else:
+            raise ValueError(
+                f"layer {norm.name!r} normalises vectors and no Dense stands before its "
+                "activation or after it; move it between a Dense and its activation"
+            )
+        steps[number] = replace(norm, kind="Identity", weights=())
+    return replace(graph, steps=tuple(steps))
+
+
+def _is_linear_dense(step: Step) -> bool:
+    return step.kind == "Dense" and step.config["activation"] == "linear"
+
+
+def _dense_after(graph: LayerGraph, number: int) -> int | None:
+    """Return the dense layer that alone takes the output of step `number`, if there is one."""
+    after = graph.only_consumer(number)
+    while after is not None and after.kind == "Dropout":
+        after = graph.only_consumer(graph.steps.index(after))
+    return graph.steps.index(after) if after is not None and after.kind == "Dense" else None
 
 
 def _add_chain(found: StepList, chain: list[Step]) -> int:
@@ -125,35 +169,32 @@ def fold_normalisation(
     return factor, beta - factor * mean
 
 
-def _fold_into_dense(dense: Step, norm: Step) -> Step:
-    """Return the dense layer that does what `dense` and the normalisation after it do.
-
-    One scale must serve the whole matrix, so the factors can't wait until the conversion.
-    """
+def _fold_after(dense: Step, norm: Step) -> Step:
+    """Return the dense layer that does what `dense` and the normalisation after it do."""
     factor, offset = fold_normalisation(norm.config, norm.weights)
     kernel, *bias = dense.weights
-    shift = bias[0] * factor if bias else 0.0
-    weights = ((kernel * factor).astype(np.float32), (offset + shift).astype(np.float32))
+    return _with_weights(dense, kernel * factor, offset + (bias[0] * factor if bias else 0.0))
+
+
+def _fold_before(norm: Step, dense: Step) -> Step:
+    """Return the dense layer that does what a normalisation and `dense` after it do."""
+    factor, offset = fold_normalisation(norm.config, norm.weights)
+    kernel, *bias = dense.weights
+    return _with_weights(
+        dense, factor[:, None] * kernel, offset @ kernel + (bias[0] if bias else 0.0)
+    )
+
+
+def _with_weights(dense: Step, kernel: Any, bias: Any) -> Step:
+    weights = (kernel.astype(np.float32), bias.astype(np.float32))
     return replace(dense, config={**dense.config, "use_bias": True}, weights=weights)
 
 
-def _scale_channels(norm: Step) -> list[Step]:
-    """Return the normalisation as a depthwise convolution of 1x1 with a bias.
-
-    Vectors (N, C) are shaped into images of one pixel and back.
-    """
+def _scale_channels(norm: Step) -> Step:
+    """Return the normalisation of images as a depthwise convolution of 1x1 with a bias."""
     factor, offset = fold_normalisation(norm.config, norm.weights)
-    channels = len(factor)
-    kernel = factor.reshape(1, 1, channels, 1).astype(np.float32)
-    scale = replace(
+    kernel = factor.reshape(1, 1, -1, 1).astype(np.float32)
+    return replace(
         norm, kind="DepthwiseConv2D", weights=(kernel, offset.astype(np.float32)),
         config={"name": norm.name, "kernel_size": 1, "use_bias": True},
     )  # fmt: skip
-    if norm.rank == 4:
-        return [scale]
-    return [
-        replace(norm, kind="Reshape", weights=(),
-                config={"name": f"{norm.name}_image", "target_shape": (1, 1, channels)}),
-        scale,
-        replace(norm, kind="Flatten", weights=(), config={"name": f"{norm.name}_vector"}),
-    ]  # fmt: skip

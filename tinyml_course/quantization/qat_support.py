@@ -8,15 +8,20 @@ KERNELS = ("Conv2D", "DepthwiseConv2D", "Dense")
 """Layers whose weights are quantized."""
 
 OUTPUT_QUANTIZED = (
-    "ReLU", "LeakyReLU", "Add", "Concatenate", "AveragePooling2D", "GlobalAveragePooling2D",
+    "ReLU", "LeakyReLU", "Add", "Concatenate", "GlobalAveragePooling2D",
 )  # fmt: skip
 """Layers without weights that write values of a new range."""
 
 PASS_THROUGH = (
-    "MaxPooling2D", "GlobalMaxPooling2D", "Flatten", "Reshape", "Permute", "ZeroPadding2D",
-    "Cropping2D", "Dropout", "SpatialDropout2D", "GaussianDropout", "GaussianNoise",
+    "MaxPooling2D", "AveragePooling2D", "GlobalMaxPooling2D", "Flatten", "Reshape", "Permute",
+    "ZeroPadding2D", "Cropping2D", "Dropout", "SpatialDropout2D", "GaussianDropout",
+    "GaussianNoise",
 )  # fmt: skip
-"""Layers whose outputs are some of their inputs' values: they keep the scale."""
+"""Layers whose int8 kernels write at the scale that they read.
+
+tfmot gives the average of windows a scale of its own; the device's kernel has none, so that the
+converter adds an operator that rescales.
+"""
 
 ACTIVATIONS = ("linear", "relu", "relu6", "softmax", "sigmoid", "tanh")
 
@@ -89,6 +94,9 @@ def _faults(layer: Any, kind: str, config: dict[str, Any]) -> list[tuple[str, st
     if kind == "ReLU" and shape not in ((None, 0.0, 0.0), (6.0, 0.0, 0.0)):
         found.append(("is a ReLU with a slope, a threshold or a ceiling other than 6",
                       "use ReLU(), ReLU(6.0) or LeakyReLU"))  # fmt: skip
+    if tuple(config.get("dilation_rate", (1, 1))) != (1, 1):
+        found.append((f"has the dilation {tuple(config['dilation_rate'])}: the converter leaves "
+                      "it in float", "use a stride, a larger kernel or two layers"))  # fmt: skip
     if kind == "Conv2D" and config["groups"] != 1:
         found.append((f"has {config['groups']} groups", "use DepthwiseConv2D, or groups=1"))
     if kind == "Dense" and len(layer.input_shape) != 2:
