@@ -69,22 +69,29 @@ class PlanFigures:
 
 
 @cache
-def network_graph(classes: int = 10) -> TensorGraph:
-    """Return the gesture network's int8 graph."""
-    return arch_graph(gesture_net(classes))
+def network_graph(width: int) -> TensorGraph:
+    """Return the int8 graph of the gesture network for ten digits."""
+    return arch_graph(gesture_net(10, width=width))
 
 
 @cache
-def model_cost(bits: tuple[int, ...], classes: int = 10) -> DeviceCost:
-    """Return what the gesture network costs on the ESP32 with these widths.
+def model_cost(bits: tuple[int, ...], *, width: int = 8) -> DeviceCost:
+    """Return what the gesture network for ten digits costs on the ESP32 with these bits.
+
+    Parameters
+    ----------
+    bits : tuple of int
+        One for each layer with weights.
+    width : int, default 8
+        Channels of the network's first block.
 
     Examples
     --------
     >>> model_cost((8,) * 8).scratch_bytes, model_cost((8,) * 6 + (4, 8)).scratch_bytes
     (0, 1792)
     """
-    graph = network_graph(classes)
-    ops = [op for op, width in zip(filter_ops(graph), bits, strict=True) if width <= 4]
+    graph = network_graph(width)
+    ops = [op for op, code in zip(filter_ops(graph), bits, strict=True) if code <= 4]
     narrow = narrow_filters(graph, ops)
     plan = plan_arena(narrow, BOARD.kernels)
     unpacked = [b.size_bytes for b in plan.buffers if "unpacked" in b.name]
