@@ -39,6 +39,10 @@ class Channel:
         self._end = end
         self._deadline = deadline
 
+    def set_deadline(self, deadline: float) -> None:
+        """Move the deadline."""
+        self._deadline = deadline
+
     def send(self, value: Any) -> None:
         """Send `value`, plain data."""
         message = encode(value)

@@ -72,7 +72,8 @@ def enter(staging: str, packages: tuple[Path, ...], *, namespaces: bool) -> Jail
     namespaces : bool
         Try to get namespaces.
     """
-    library = sorted({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib")})
+    base = {"platbase": sys.base_exec_prefix}  # of the interpreter, not of a virtual environment
+    library = sorted({sysconfig.get_path(key, vars=base) for key in ("stdlib", "platstdlib")})
     shown = (*_SYSTEM, *library, *sorted(map(str, packages)))
     can_change, can_read = _try_nobody(library[0])
     jail = Jail(True, can_change, _address_space(), (*shown, *_DEVICES))

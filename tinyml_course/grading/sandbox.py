@@ -26,6 +26,7 @@ from tinyml_course.grading.wire import Garbled
 
 START_S = 30.0
 END_S = 10.0
+TRIES = 3
 """Longest times for the server to import its packages, and for a session to be cleared away."""
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
@@ -116,10 +117,7 @@ class Sandbox:
         return self._server.pid
 
     def session(self, limits: Limits) -> Session:
-        """Return a new learner's process, locked in; a context manager."""
-        if self._server.poll() is not None:
-            self.close()
-            self._start()
+        """Return a session, a context manager: entering it starts a locked-in process."""
         return Session(self, limits)
 
     def close(self) -> None:
@@ -165,12 +163,21 @@ class Sandbox:
             raise SandboxUnavailable(f"the judge's server could not start: {said[-500:]}")
 
     def _open(self, limits: Limits) -> socket.socket:
-        """Ask the server for a learner's process; return the line to it."""
+        """Ask the server for a learner's process; return the line to it.
+
+        No code of a learner's has run yet, so that a failure here is the machine's, not theirs.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             request = json.dumps(asdict(limits)).encode()
             socket.send_fds(self._line, [request], [theirs.fileno()])
         return ours
+
+    def _restart(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._server.pid, signal.SIGKILL)
+        self.close()
+        self._start()
 
     def _end_session(self, word: bytes) -> dict[str, Any]:
         """End the learner's process and return the guardian's report on it."""
@@ -179,10 +186,7 @@ class Sandbox:
             self._line.send(word)
             return dict(json.loads(self._line.recv(4096)))
         except (TimeoutError, OSError, ValueError):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._server.pid, signal.SIGKILL)
-            self.close()
-            self._start()
+            self._restart()
             return {"status": None, "cpu_s": 0.0, "peak_bytes": 0}
 
 
@@ -198,13 +202,19 @@ class Session:
     """The cell that was running last, which is to blame if the process ended while loading."""
 
     def __enter__(self) -> Session:
-        deadline = time.monotonic() + self.limits.wall_s
-        self._channel = Channel(self.sandbox._open(self.limits), deadline=deadline)
-        kind, protections = self._receive()
-        if kind != "locked in":
-            raise SandboxUnavailable("the learner's process was not locked in")
-        self.sandbox.protections = tuple(protections)
-        return self
+        for _ in range(TRIES):
+            try:
+                line = self.sandbox._open(self.limits)
+                self._channel = Channel(line, deadline=time.monotonic() + START_S)
+                kind, protections = self._channel.receive()
+            except (OSError, EOFError):
+                self.sandbox._restart()
+                continue
+            if kind == "locked in":
+                self.sandbox.protections = tuple(protections)
+                self._channel.set_deadline(time.monotonic() + self.limits.wall_s)
+                return self
+        raise SandboxUnavailable("no process for learners' code could be locked in; try again")
 
     def __exit__(
         self,

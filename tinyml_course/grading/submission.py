@@ -108,13 +108,16 @@ def read_handed_in(path: Path, *, root: Path | None = None, limit_bytes: int) ->
         raise Refused(f"{path.name} was not handed in") from None
     except OSError as fault:
         raise Refused(f"{path.name} can't be opened: {fault.strerror}") from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise Refused(f"{path.name} is no regular file")
         if found.st_size > limit_bytes:
             raise Refused(f"{path.name} has {found.st_size:,} B; at most {limit_bytes:,} are read")
-        return file.read(limit_bytes)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(limit_bytes)
+    finally:
+        os.close(handle)
 
 
 def _refuse_detours(path: Path, root: Path | None) -> None:
