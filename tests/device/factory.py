@@ -19,9 +19,11 @@ NUMPY = {
 }
 
 
-def operand(dtype, *shape, data=None, scale=0.5):
-    """Describe a tensor: an activation, or a constant where `data` is given."""
-    return {"dtype": dtype, "shape": shape, "data": data, "scale": scale}
+def operand(dtype, *shape, data=None, scale=None, variable=False):
+    """Describe a tensor: an activation, a state, or a constant where `data` is given."""
+    if scale is None and dtype in ("INT8", "INT16", "INT4"):
+        scale = 0.5
+    return {"dtype": dtype, "shape": shape, "data": data, "scale": scale, "variable": variable}
 
 
 def make_model(name: str, inputs: list[Any], outputs: list[Any], options: Any = None) -> bytes:
@@ -45,7 +47,9 @@ def make_model(name: str, inputs: list[Any], outputs: list[Any], options: Any = 
         for field, value in fields.items():
             setattr(op.builtinOptions, field, value)
     graph.operators = [op]
-    graph.inputs = [i for i, spec in enumerate(inputs) if spec["data"] is None]
+    graph.inputs = [
+        i for i, spec in enumerate(inputs) if spec["data"] is None and not spec["variable"]
+    ]
     graph.outputs = op.outputs
     model.subgraphs = [graph]
     builder = flatbuffers.Builder(1024)
@@ -62,13 +66,14 @@ def _tensor(schema, model, spec):
     tensor = schema.TensorT()
     tensor.shape, tensor.name = list(spec["shape"]), b"t"
     tensor.type = getattr(tflite.TensorType, spec["dtype"])
+    tensor.isVariable = spec["variable"]
     if spec["data"] is not None:
         buffer = schema.BufferT()
         data = np.asarray(spec["data"]).astype(NUMPY[spec["dtype"]])
         buffer.data = list(data.tobytes())
         model.buffers.append(buffer)
         tensor.buffer = len(model.buffers) - 1
-    if spec["dtype"] in ("INT8", "INT16", "INT4"):
+    if spec["scale"] is not None:
         tensor.quantization = schema.QuantizationParametersT()
         tensor.quantization.scale, tensor.quantization.zeroPoint = [spec["scale"]], [0]
     return tensor

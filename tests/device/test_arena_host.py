@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from tests.device.factory import load_schema, make_model, operand
@@ -72,12 +73,22 @@ CASES = [
     ("L2_POOL_2D", [operand(F, *IMAGE)], [operand(F, 1, 2, 3, 3)], ("Pool2DOptions", POOL)),
     ("MEAN", [operand(H, *IMAGE), AXES], [operand(H, 1, 3)], ("ReducerOptions", {})),
     ("SUM", [operand(F, *IMAGE), AXES], [operand(F, 1, 3)], ("ReducerOptions", {})),
+    ("MEAN", [operand("UINT8", *IMAGE), AXES], [operand("UINT8", 1, 3)], ("ReducerOptions", {})),
     ("REDUCE_MIN", [operand(B, *IMAGE), AXES], [operand(B, 1, 3)], ("ReducerOptions", {})),
     ("REDUCE_ALL", [operand("BOOL", *V), ints(1)], [operand("BOOL", 2)], ("ReducerOptions", {})),
     ("QUANTIZE", [operand(F, *V)], [operand(B, *V)], ("QuantizeOptions", {})),
     ("DEQUANTIZE", [operand(B, *V)], [operand(F, *V)], ("DequantizeOptions", {})),
     ("PRELU", [operand(B, *IMAGE), operand(B, 1, 1, 3, data=[1, 1, 1])], [operand(B, *IMAGE)],
      None),
+    ("SVDF", [operand(B, 1, 8), operand(B, 6, 8, data=np.ones((6, 8))),
+              operand(H, 6, 5, data=np.ones((6, 5))), operand(I, 3, data=[0, 0, 0], scale=0.25),
+              operand(H, 1, 30, variable=True)],
+     [operand(B, 1, 3)], ("SVDFOptions", {"rank": 2})),
+    ("SPLIT", [operand(I, data=1), operand(B, 2, 6)], [operand(B, 2, 3)] * 2,
+     ("SplitOptions", {"numSplits": 2})),
+    ("BATCH_TO_SPACE_ND", [operand(B, 4, 2, 2, 1), ints(2, 2),
+                           operand(I, 2, 2, data=[[0, 0], [0, 0]])],
+     [operand(B, 1, 4, 4, 1)], None),
     ("PACK", [operand(B, 4)] * 3, [operand(B, 3, 4)], ("PackOptions", {"valuesCount": 3})),
     ("STRIDED_SLICE", [operand(B, *V), ints(0, 1), ints(2, 9), ints(1, 2)], [operand(B, 2, 4)],
      ("StridedSliceOptions", {})),

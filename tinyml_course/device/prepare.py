@@ -26,7 +26,8 @@ from tinyml_course.device.request import (
     unpacked,
 )
 
-QUANTIZED = ("INT8", "INT16", "UINT8")
+SUMMED = ("INT8", "INT16")
+"""Types whose mean or sum is accumulated in scratch memory."""
 
 
 def prepare(node: Node) -> Iterator[Request]:
@@ -100,28 +101,51 @@ def _prepare_softmax(node: Node) -> Iterator[Request]:
         yield from scratch(softmax_scratch(x.shape if x else ()), "ESP-NN")
 
 
+def _prepare_nothing(_: Node) -> Iterator[Request]:
+    """kernels/maximum_minimum.cc, pack.cc and others register no Prepare."""
+    return iter(())
+
+
+def _prepare_ends(node: Node) -> Iterator[Request]:
+    """kernels/batch_to_space_nd.cc, space_to_batch_nd.cc: the other inputs wait for Eval."""
+    yield from temps(node.input(0), node.output())
+
+
+def _prepare_split(node: Node) -> Iterator[Request]:
+    """kernels/split.cc, split_v.cc: only the axis is looked at."""
+    yield from temps(node.input(0 if node.op.name == "SPLIT" else 2))
+
+
+def _prepare_tanh(node: Node) -> Iterator[Request]:
+    """kernels/tanh.cc, TanhPrepare: CalculateArithmeticOpData looks at the input again."""
+    yield from temps(node.input(0), node.input(0), node.output())
+
+
 def _prepare_concatenation(node: Node) -> Iterator[Request]:
     """kernels/concatenation.cc, Prepare."""
     inputs = [node.input(i) for i in range(len(node.op.inputs))]
-    yield from temps(inputs[0] if inputs else None, node.output(), *inputs, node.output())
-    if node.output().dtype == "INT8":
-        yield from temps(*inputs)
+    yield from temps(inputs[0] if inputs else None, node.output(), *inputs)
 
 
 def _prepare_mean(node: Node) -> Iterator[Request]:
     """kernels/reduce_common.cc, PrepareMeanOrSumHelper."""
-    x, axis, y = node.input(0), node.input(1), node.output()
-    yield from temps(x, y, axis)
-    if x is not None and x.dtype in QUANTIZED:
-        yield Request("scratch", 4 * y.elements, "sums")
-    yield from _reduce_indices(x, axis)
+    x = node.input(0)
+    yield from _reduce_views(node)
+    if x is not None and x.dtype in SUMMED:
+        yield Request("scratch", 4 * node.output().elements, "sums")
+    yield from _reduce_indices(x, node.input(1))
 
 
 def _prepare_reduce(node: Node) -> Iterator[Request]:
     """kernels/reduce_common.cc, PrepareMinMaxHelper."""
-    x, axis = node.input(0), node.input(1)
-    yield from temps(x, node.output(), axis)
-    yield from _reduce_indices(x, axis)
+    yield from _reduce_views(node)
+    yield from _reduce_indices(node.input(0), node.input(1))
+
+
+def _reduce_views(node: Node) -> Iterator[Request]:
+    """PrepareSimple looks at the tensors again; at the output where the input is int8."""
+    x, axis, y = node.input(0), node.input(1), node.output()
+    yield from temps(x, y, axis, x, axis, y if node.has_type("INT8") else None)
 
 
 def _reduce_indices(x: TensorInfo | None, axis: TensorInfo | None) -> Iterator[Request]:
@@ -231,6 +255,18 @@ PREPARES: MappingProxyType[str, Callable[[Node], Iterator[Request]]] = MappingPr
         "ADD_N": _prepare_add_n,
         "CUMSUM": _prepare_cumsum,
         "LOG_SOFTMAX": _prepare_log_softmax,
+        "TANH": _prepare_tanh,
+        "SPLIT": _prepare_split,
+        "SPLIT_V": _prepare_split,
+        "BATCH_TO_SPACE_ND": _prepare_ends,
+        "SPACE_TO_BATCH_ND": _prepare_ends,
+        **dict.fromkeys(
+            (
+                "ARG_MAX", "ARG_MIN", "FLOOR", "LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR",
+                "MAXIMUM", "MINIMUM", "NEG", "PACK", "UNPACK",
+            ),
+            _prepare_nothing,
+        ),
     }
-)
-"""Kernels that ask for more than views of their tensors."""
+)  # fmt: skip
+"""Kernels that ask for more, or less, than one view of each of their tensors."""
