@@ -135,9 +135,9 @@ def plot_plans(
         axes.plot([x, x], [mark.predicted, mark.measured], color=MUTED, linewidth=0.8)
         axes.plot(x, mark.predicted, "o", mfc="white", mec=PREDICTED, mew=1.8, markersize=9)
         axes.plot(x, mark.measured, "o", color=CHOSEN, markersize=6)
-        axes.annotate("o predicted", (0.98, 0.14), xycoords="axes fraction", ha="right",
+        axes.annotate("hollow: predicted", (0.98, 0.14), xycoords="axes fraction", ha="right",
                       color=PREDICTED, fontsize=9)  # fmt: skip
-        axes.annotate("measured", (0.98, 0.06), xycoords="axes fraction", ha="right",
+        axes.annotate("filled: measured", (0.98, 0.06), xycoords="axes fraction", ha="right",
                       color=CHOSEN, fontsize=9)  # fmt: skip
     if budget_bytes is not None:
         draw_budget(axes, budget_bytes, f"{budget_bytes:,} B", horizontal=False)
