@@ -65,14 +65,17 @@ def test_a_wrong_answer_gets_its_stated_score_under_every_secret(
 
 
 @pytest.mark.parametrize("task", PRODUCTS)
-def test_a_product_gets_its_stated_score(task, questions, tmp_path):
+def test_a_product_gets_its_stated_score(task, questions, sandbox, tmp_path):
     """The solution's file gets every point under three secrets, each wrong file its score."""
     right = SOLUTIONS / "products" / find_task(task).product
     asked = [question for _, question in questions[task]]
-    assert {judge_product(q, right).points for q in asked[:3]} == {find_task(task).points}
+    assert {judge_product(q, right, sandbox).points for q in asked[:3]} == {find_task(task).points}
     for wrong in JUDGES[task].wrong:
         path = hand_in(tmp_path, wrong.product(), find_task(task).product)
-        assert (wrong.name, judge_product(asked[0], path).points) == (wrong.name, wrong.score)
+        assert (wrong.name, judge_product(asked[0], path, sandbox).points) == (
+            wrong.name,
+            wrong.score,
+        )
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -44,12 +44,18 @@ class Jail:
         Address space of the server, which each learner's process starts with.
     readable : tuple of str
         Files and folders that learners' code may read.
+    scratch : str
+        Folder that it may write into; empty for none.
+    trusted : bool
+        Whether the code that is locked in is the course's own.
     """
 
     namespaces: bool
     own_user: bool
     base_bytes: int
     readable: tuple[str, ...]
+    scratch: str
+    trusted: bool
 
     @property
     def counts_processes(self) -> bool:
@@ -60,7 +66,9 @@ class Jail:
         return self.own_user or (self.namespaces and os.geteuid() != 0)
 
 
-def enter(staging: str, packages: tuple[Path, ...], *, namespaces: bool) -> Jail:
+def enter(
+    staging: str, packages: tuple[Path, ...], *, namespaces: bool, trusted: bool = False
+) -> Jail:
     """Move this process into a root of its own, for good, and return what that achieved.
 
     Parameters
@@ -71,19 +79,28 @@ def enter(staging: str, packages: tuple[Path, ...], *, namespaces: bool) -> Jail
         Folders beside the standard library that stay readable, at the same path.
     namespaces : bool
         Try to get namespaces.
+    trusted : bool, default False
+        The processes run the course's own code. Where there are no namespaces they may write
+        into `staging`, and start processes that can't be counted.
     """
     base = {"platbase": sys.base_exec_prefix}  # of the interpreter, not of a virtual environment
     library = sorted({sysconfig.get_path(key, vars=base) for key in ("stdlib", "platstdlib")})
-    shown = (*_SYSTEM, *library, *sorted(map(str, packages)))
+    shown = _outermost([str(path) for path in packages if path.exists()])
     can_change, can_read = _try_nobody(library[0])
-    jail = Jail(True, can_change, _address_space(), (*shown, *_DEVICES))
+    readable = (*_SYSTEM, *library, *shown, *_DEVICES)
+    jail = Jail(True, can_change, _address_space(), readable, SCRATCH, trusted)
     if namespaces:
         with contextlib.suppress(OSError):
             _leave_namespaces()
-            _build_root(Path(staging), shown, library)
+            _build_root(Path(staging), library, shown)
             return jail
     # without a root of its own, another user may be barred from the library
-    return replace(jail, namespaces=False, own_user=can_change and can_read)
+    return replace(
+        jail,
+        namespaces=False,
+        own_user=can_change and can_read,
+        scratch=staging if trusted else "",
+    )
 
 
 def lock_in(jail: Jail, limits: Limits, *, number: int) -> tuple[str, ...]:
@@ -103,8 +120,12 @@ def lock_in(jail: Jail, limits: Limits, *, number: int) -> tuple[str, ...]:
     if jail.namespaces:
         _mount_scratch()
         protections += ["own file system", "no network", "own process ids"]
+    elif jail.scratch:
+        if jail.own_user:
+            os.chown(jail.scratch, _user(number), -1)
+        os.chdir(jail.scratch)
     with contextlib.suppress(OSError):
-        restrict_files(jail.readable, (SCRATCH, "/dev/null") if jail.namespaces else ("/dev/null",))
+        restrict_files(jail.readable, [path for path in (jail.scratch, "/dev/null") if path])
         protections.append("file access rules")
     _set_limits(jail, limits)
     if jail.own_user:
@@ -116,7 +137,7 @@ def lock_in(jail: Jail, limits: Limits, *, number: int) -> tuple[str, ...]:
             kernel.drop_capabilities()
         protections.append("no privileges")
     with contextlib.suppress(OSError):
-        filter_system_calls(alone=not jail.counts_processes)
+        filter_system_calls(alone=not (jail.counts_processes or jail.trusted))
         protections.append("no sockets, no signals")
     return tuple(protections)
 
@@ -133,22 +154,22 @@ def _leave_namespaces() -> None:
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
 
 
-def _build_root(root: Path, shown: tuple[str, ...], library: list[str]) -> None:
+def _build_root(root: Path, library: list[str], packages: list[str]) -> None:
     """Build the new root out of read-only views of the old one, and leave the old one.
 
-    Packages that are installed inside the library are hidden, unless they are shown.
+    Folders of installed packages inside the library are emptied first, unless they are shown
+    themselves.
     """
     kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
     _mount_empty(str(root))
-    installed = {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
-    hidden = sorted(installed | {f"{path}/site-packages" for path in library})
-    for path in (*_SYSTEM, *library):
+    for path in _outermost([*_SYSTEM, *library, *packages]):
         _show(path, root)
-    for folder in hidden:
-        if (root / folder[1:]).is_dir():
+    for folder in _installed(library):
+        inner = [path for path in packages if path.startswith(f"{folder}/")]
+        if (root / folder[1:]).is_dir() and _outermost([*packages, folder]) != packages:
             _mount_empty(str(root / folder[1:]))
-    for path in shown:
-        _show(path, root)
+            for path in inner:
+                _show(path, root)
     for path in _DEVICES:
         _bind(path, root)
     (root / SCRATCH[1:]).mkdir()
@@ -158,6 +179,27 @@ def _build_root(root: Path, shown: tuple[str, ...], library: list[str]) -> None:
     kernel.detach("/.old")
     os.rmdir("/.old")
     kernel.mount("none", "/", "", kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY)
+
+
+def _installed(library: list[str]) -> list[str]:
+    """Return the folders that packages are installed in."""
+    found = {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
+    return sorted(found | {f"{path}/site-packages" for path in library})
+
+
+def _outermost(paths: list[str]) -> list[str]:
+    """Return those paths that lie inside no other, in order and once.
+
+    Examples
+    --------
+    >>> _outermost(["/usr/lib/python3", "/usr/lib", "/usr/library"])
+    ['/usr/lib', '/usr/library']
+    """
+    kept: list[str] = []
+    for path in sorted(set(paths)):
+        if not any(path.startswith(f"{other}/") for other in kept):
+            kept.append(path)
+    return kept
 
 
 def _mount_empty(target: str) -> None:
@@ -212,10 +254,14 @@ def _set_limits(jail: Jail, limits: Limits) -> None:
 
 
 def _become_nobody(number: int) -> None:
-    uid = FIRST_UID + number % UIDS
+    uid = _user(number)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def _user(number: int) -> int:
+    return FIRST_UID + number % UIDS
 
 
 def _try_nobody(library: str) -> tuple[bool, bool]:

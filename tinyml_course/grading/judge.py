@@ -51,7 +51,7 @@ def judge_submission(
         return tuple(no_points(q.task.id, q.task.points, str(fault)) for q in wanted)
     marker = Marker(paper, submission, sandbox)
     return tuple(
-        judge_product(q, path.with_name(q.task.product), root=root)
+        judge_product(q, path.with_name(q.task.product), sandbox, root=root)
         if q.task.product
         else marker.judge(q)
         for q in wanted

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -169,20 +168,3 @@ def _describe(error: BaseException) -> str:
     except BaseException:
         said = "an error that can't be described"
     return "".join(said)[:TEXT_CHARACTERS]
-
-
-def mute() -> None:
-    """Send what the learner's code prints to a file in the scratch folder, whose size is limited.
-
-    Where there is no scratch folder of its own, it goes nowhere.
-    """
-    try:
-        output = os.open("printed", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
-    except OSError:
-        output = os.open(os.devnull, os.O_WRONLY)
-    silence = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((silence, 0), (output, 1), (output, 2)):
-        os.dup2(source, target)
-    os.close(output)
-    os.close(silence)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from tinyml_course.core.errors import CourseError
 from tinyml_course.grading.channel import END, LINE_CLOSED, Channel
@@ -23,6 +23,8 @@ from tinyml_course.grading.evaluate import Answer
 from tinyml_course.grading.task import Limits
 from tinyml_course.grading.verdict import NOT_ATTEMPTED
 from tinyml_course.grading.wire import Garbled
+
+Kind = Literal["learner", "board"]
 
 START_S = 30.0
 END_S = 10.0
@@ -33,7 +35,7 @@ _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
 _START = """import sys
 sys.path.insert(0, {root!r})
 from tinyml_course.grading.worker import main
-main({fd}, {staging!r}, {root!r}, namespaces={namespaces})
+main({fd}, {staging!r}, {root!r}, namespaces={namespaces}, kind={kind!r})
 """
 
 
@@ -78,6 +80,8 @@ class Sandbox:
     ----------
     namespaces : bool, default True
         Use Linux namespaces where they are allowed; the other walls stand without them.
+    kind : {'learner', 'board'}
+        What its processes do: load learners' cells, or run handed-in models.
 
     Raises
     ------
@@ -90,7 +94,7 @@ class Sandbox:
         What was on in the latest session; empty before the first.
     """
 
-    def __init__(self, *, namespaces: bool = True) -> None:
+    def __init__(self, *, namespaces: bool = True, kind: Kind = "learner") -> None:
         if not hasattr(os, "pidfd_open"):
             raise SandboxUnavailable(
                 "judging needs Linux 5.4 or newer; elsewhere use the Check button, "
@@ -98,6 +102,8 @@ class Sandbox:
             )
         self.protections: tuple[str, ...] = ()
         self._namespaces = namespaces
+        self._kind = kind
+        self._board: Sandbox | None = None
         self._start()
 
     def __enter__(self) -> Sandbox:
@@ -120,8 +126,17 @@ class Sandbox:
         """Return a session, a context manager: entering it starts a locked-in process."""
         return Session(self, limits)
 
+    def board(self) -> Sandbox:
+        """Return the sandbox for handed-in models, started when it is first asked for."""
+        if self._board is None:
+            self._board = Sandbox(namespaces=self._namespaces, kind="board")
+        return self._board
+
     def close(self) -> None:
         """End the server and all that it started; safe to call again."""
+        if self._board is not None:
+            self._board.close()
+            self._board = None
         self._line.close()
         try:
             self._server.wait(END_S)
@@ -139,6 +154,7 @@ class Sandbox:
             fd=theirs.fileno(),
             staging=self._staging.name,
             namespaces=self._namespaces,
+            kind=self._kind,
         )
         self._server = subprocess.Popen(
             [sys.executable, "-I", "-c", start],

@@ -18,13 +18,15 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tinyml_course.grading import jail, kernel, learner
+from tinyml_course.grading import jail, kernel
 from tinyml_course.grading.channel import LINE_CLOSED, Channel
 from tinyml_course.grading.task import Limits
 
+Serve = Callable[[Channel], None]
 AVAILABLE = (
     "core.arch", "core.boards", "core.errors", "core.graph", "core.statistics", "core.types",
     "cost.energy", "cost.estimate", "cost.floats", "cost.graph", "cost.layers", "cost.liveness",
@@ -40,18 +42,25 @@ CLOSING_S = 0.2
 """How long a process that closed its line may take to end, so that its status can be read."""
 
 
-def main(fd: int, staging: str, root: str, *, namespaces: bool) -> None:
-    """Serve requests on the inherited socket `fd` until it closes; `root` holds the package."""
-    judge = socket.socket(fileno=fd)
-    for name in (*STANDARD, *(f"tinyml_course.{name}" for name in AVAILABLE)):
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(name)
-    import numpy as np
+def main(fd: int, staging: str, root: str, *, namespaces: bool, kind: str) -> None:
+    """Serve requests on the inherited socket `fd` until it closes.
 
-    folder = Path(np.__file__).parent
-    packages = (folder, folder.with_name("numpy.libs"))
-    place = jail.enter(staging, packages, namespaces=namespaces)
-    sys.argv[:], sys.path[:] = [""], [path for path in sys.path if path != root]
+    Parameters
+    ----------
+    fd : int
+        One end of a pair of sockets that keep messages apart.
+    staging : str
+        An empty folder to build the new root on.
+    root : str
+        Folder that holds the package.
+    namespaces : bool
+        Try to get namespaces.
+    kind : {'learner', 'board'}
+        What the processes do.
+    """
+    judge = socket.socket(fileno=fd)
+    serve, packages = _load_board(root) if kind == "board" else _load_learner(root)
+    place = jail.enter(staging, packages, namespaces=namespaces, trusted=kind == "board")
     gc.freeze()
     judge.send(b"ready")
     while True:
@@ -61,12 +70,34 @@ def main(fd: int, staging: str, root: str, *, namespaces: bool) -> None:
         limits = Limits(**json.loads(request))
         guardian = os.fork()
         if guardian == 0:
-            _guard(judge, descriptors[0], place, limits)
+            _guard(judge, descriptors[0], place, limits, serve)
         os.close(descriptors[0])
         os.waitpid(guardian, 0)
 
 
-def _guard(judge: socket.socket, line: int, place: jail.Jail, limits: Limits) -> NoReturn:
+def _load_learner(root: str) -> tuple[Serve, tuple[Path, ...]]:
+    """Import what learners' code may use, and return what serves it and what it must see."""
+    from tinyml_course.grading import learner
+
+    for name in (*STANDARD, *(f"tinyml_course.{name}" for name in AVAILABLE)):
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+    sys.argv[:], sys.path[:] = [""], [path for path in sys.path if path != root]
+    numpy = Path(sys.modules["numpy"].__file__ or "").parent
+    return learner.serve, (numpy, numpy.with_name("numpy.libs"))
+
+
+def _load_board(root: str) -> tuple[Serve, tuple[Path, ...]]:
+    """Import the emulator; the runtime that it starts needs the interpreter and its packages."""
+    from tinyml_course.grading import board
+
+    places = {sys.prefix, sys.base_prefix, f"{root}/tinyml_course"}
+    return board.serve, tuple(map(Path, sorted(places)))
+
+
+def _guard(
+    judge: socket.socket, line: int, place: jail.Jail, limits: Limits, serve: Serve
+) -> NoReturn:
     """Fork the learner's process, end it in time, and report how it ended."""
     try:
         with contextlib.suppress(OSError):
@@ -79,7 +110,7 @@ def _guard(judge: socket.socket, line: int, place: jail.Jail, limits: Limits) ->
         number = os.getpid()
         child = os.fork()
         if child == 0:
-            _live(judge, line, place, limits, number)
+            _live(judge, line, place, limits, serve, number=number)
         os.close(line)
         report = _watch(judge, child, limits)
         _reap_orphans()
@@ -89,22 +120,39 @@ def _guard(judge: socket.socket, line: int, place: jail.Jail, limits: Limits) ->
 
 
 def _live(
-    judge: socket.socket, line: int, place: jail.Jail, limits: Limits, number: int
+    judge: socket.socket, line: int, place: jail.Jail, limits: Limits, serve: Serve, *, number: int
 ) -> NoReturn:
-    """Be the learner's process."""
+    """Be the locked-in process."""
     try:
         judge.close()
         os.setsid()
         protections = jail.lock_in(place, limits, number=number)
-        learner.mute()
+        _mute()
         os.dup2(line, 3)
         os.closerange(4, jail.OPEN_FILES)
         channel = Channel(socket.socket(fileno=3))
         channel.send(["locked in", list(protections)])
         with contextlib.suppress(EOFError, OSError):
-            learner.serve(channel)
+            serve(channel)
     finally:
         os._exit(0)
+
+
+def _mute() -> None:
+    """Send what the learner's code prints to a file in the scratch folder, whose size is limited.
+
+    Where there is no scratch folder of its own, it goes nowhere.
+    """
+    try:
+        output = os.open("printed", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+    except OSError:
+        output = os.open(os.devnull, os.O_WRONLY)
+    silence = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((silence, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(output)
+    os.close(silence)
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
 
 
 def _watch(judge: socket.socket, child: int, limits: Limits) -> dict[str, Any]:
