@@ -148,6 +148,20 @@ def test_variables_lie_in_the_tail():
     assert 1 == sum(e.what.startswith("variable") and e.size_bytes == 64 for e in with_state.tail)
 
 
+def test_a_resource_variable_is_counted_once_and_its_store_is_the_applications():
+    """Two assignments share the bytes, handles take no head, and the plan is a lower bound."""
+    x = TensorInfo(name="x", shape=(64,), dtype="INT8")
+    handle = TensorInfo(name="h", shape=(), dtype="RESOURCE")
+    make = OpInfo(name="VAR_HANDLE", inputs=(), outputs=(0,), options={"shared_name": "state"})
+    assign = OpInfo(name="ASSIGN_VARIABLE", inputs=(0, 1), outputs=())
+    graph = TensorGraph(tensors=(handle, x), ops=(make, assign), inputs=(1,), outputs=(1,))
+    plan = plan_arena(Model(subgraphs=(graph, replace(graph, inputs=()))), "esp-nn")
+    stored = [e.size_bytes for e in plan.tail if e.what == "resource variable state"]
+    assert [64] == stored
+    assert {"x"} == {b.name for b in plan.buffers}
+    assert ("VAR_HANDLE", "ASSIGN_VARIABLE") == plan.unmodelled
+
+
 def offline(*offsets):
     blob = struct.pack(f"<3i{len(offsets)}i", 1, 1, len(offsets), *offsets)
     return (("OfflineMemoryAllocation", blob),)

@@ -23,7 +23,7 @@ from tinyml_course.cost.liveness import (
     tensor_bytes,
 )
 from tinyml_course.device.flatbuffer import Model
-from tinyml_course.device.op_memory import PARSED, is_modelled, kernel_data
+from tinyml_course.device.op_memory import PARSED, is_modelled, is_registered, kernel_data
 from tinyml_course.device.prepare import prepare
 from tinyml_course.device.request import Node, Request, tensor_view_bytes
 
@@ -154,7 +154,7 @@ def _allocations(model: Model, kernels: KernelTier) -> tuple[list[_Scratch], lis
     preparation: list[_Event] = []
     for sub, graph in enumerate(model.subgraphs):
         for number, op in enumerate(graph.ops):
-            if not is_modelled(op.name):
+            if not is_registered(op.name):
                 continue
             parsing += _parsing(number, op.name)
             init += _init(number, op.name, kernels)
@@ -164,7 +164,25 @@ def _allocations(model: Model, kernels: KernelTier) -> tuple[list[_Scratch], lis
                 _Scratch(r.size_bytes, r.what, sub, number) for r in requests if r.kind == "scratch"
             ]
             preparation.append(_Event("room", _request_bytes(len(scratch))))
-    return scratch, [*_start(model), *parsing, *init, *preparation]
+    variables = _resource_variables(model, _request_bytes(len(scratch)))
+    return scratch, [*_start(model), *parsing, *init, *preparation, *variables]
+
+
+def _resource_variables(model: Model, below: int) -> list[_Event]:
+    """kernels/assign_variable.cc: the first assignment to a variable allocates its bytes."""
+    events: dict[str, _Event] = {}
+    for graph in model.subgraphs:
+        names = {
+            op.outputs[0]: op.options.get("shared_name", "")
+            for op in graph.ops
+            if op.name == "VAR_HANDLE" and op.outputs
+        }
+        for number, op in enumerate(graph.ops):
+            if op.name == "ASSIGN_VARIABLE" and len(op.inputs) == 2 and op.inputs[0] in names:
+                name, size = names[op.inputs[0]], tensor_bytes(graph.tensors[op.inputs[1]])
+                what = f"resource variable {name}"
+                events.setdefault(name, _tail(what, size, op=number, align=ALIGNMENT, below=below))
+    return list(events.values())
 
 
 def _requests(node: Node, number: int) -> list[Request]:
@@ -260,9 +278,11 @@ def _plan_head(
     wanted: list[tuple[str, int, int, Lifetime]] = []
     fixed: list[int | None] = []
     for sub, graph in enumerate(model.subgraphs):
+        # A handle's number lies in its operator's own data.
+        handles = {i for op in graph.ops if op.name == "VAR_HANDLE" for i in op.outputs}
         for index, info in enumerate(graph.tensors):
             size = tensor_bytes(info)
-            if size and not info.is_constant and not info.is_variable:
+            if size and not (info.is_constant or info.is_variable or index in handles):
                 # The C++ indexes the stored offsets by the tensor's number in its own subgraph.
                 known = offline[index] if offline else -1
                 fixed.append(None if known == -1 else known)

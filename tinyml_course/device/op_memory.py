@@ -57,6 +57,7 @@ PARSED = MappingProxyType(
         "IF": (8, 4, "TfLiteIfParams"),
         "WHILE": (8, 4, "TfLiteWhileParams"),
         "CALL_ONCE": (4, 4, "TfLiteCallOnceParams"),
+        "VAR_HANDLE": (8, 4, "TfLiteVarHandleParams"),
     }
 )
 """(bytes, alignment, struct) that an operator's parser allocates; nothing where it is missing.
@@ -116,6 +117,7 @@ DATA = MappingProxyType(
         "IF": (8, "OpData (if.cc)"),
         "WHILE": (8, "OpData (while.cc)"),
         "CALL_ONCE": (8, "OpData (call_once.cc)"),
+        "VAR_HANDLE": (4, "OpData (var_handle.cc)"),
     }
 )
 """(bytes, struct) that an operator's Init allocates, aligned to 16; kernels/*.cc."""
@@ -143,8 +145,8 @@ ESP_NN_DATA = MappingProxyType(
 """ESP-NN's kernels keep the index of their scratch buffer beside the rest; kernels/esp_nn/."""
 
 
-UNKNOWN_SIZE = frozenset({"ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE"})
-"""Registered, but what they take depends on the application's own resource variables."""
+OF_THE_APPLICATION = frozenset({"ASSIGN_VARIABLE", "READ_VARIABLE", "VAR_HANDLE"})
+"""Operators on resource variables: the application makes the store, as large as it likes."""
 
 
 def is_registered(name: str) -> bool:
@@ -159,12 +161,12 @@ def is_registered(name: str) -> bool:
     >>> is_registered("SELECT_V2"), is_registered("SELECT")
     (True, False)
     """
-    return is_modelled(name) or name in UNKNOWN_SIZE
+    return name in DATA or name in WITHOUT_DATA or name in OF_THE_APPLICATION
 
 
 def is_modelled(name: str) -> bool:
-    """Return whether the memory of the operator called `name` is known."""
-    return name in DATA or name in WITHOUT_DATA
+    """Return whether all memory of the operator called `name` is known."""
+    return is_registered(name) and name not in OF_THE_APPLICATION
 
 
 def kernel_data(name: str, tier: KernelTier) -> tuple[int, str]:
