@@ -72,10 +72,8 @@ def test_a_product_gets_its_stated_score(task, questions, sandbox, tmp_path):
     assert {judge_product(q, right, sandbox).points for q in asked[:3]} == {find_task(task).points}
     for wrong in JUDGES[task].wrong:
         path = hand_in(tmp_path, wrong.product(), find_task(task).product)
-        assert (wrong.name, judge_product(asked[0], path, sandbox).points) == (
-            wrong.name,
-            wrong.score,
-        )
+        found = judge_product(asked[0], path, sandbox).points
+        assert (wrong.name, found) == (wrong.name, wrong.score)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

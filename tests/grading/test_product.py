@@ -61,7 +61,7 @@ def test_a_model_gets_points_along_each_part(tmp_path, sandbox):
 def test_accuracy_is_computed_from_the_outputs_and_the_labels_here(tmp_path, sandbox):
     """The same file on labels that are its own answers has accuracy 1, on others 0."""
     answers = []
-    probe = Part("see", 1, "", lambda args, r: answers.append(r.accuracy))
+    probe = Part("see", 1, "", lambda _, r: answers.append(r.accuracy))
     labels = [np.full(20, k, np.int64) for k in range(10)]
     question = Question(
         replace(TASK, parts=(probe,)), tuple((IMAGES, label) for label in labels), (), {}
