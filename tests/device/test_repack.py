@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
 import tflite
 
-from tests.device.factory import make_model, operand
+from tests.device.factory import load_schema, make_model, operand
 from tinyml_course.core.boards import find_board
 from tinyml_course.core.errors import CourseError, UnsupportedModel
 from tinyml_course.device import repack
@@ -162,15 +164,52 @@ def test_nothing_but_filters_and_biases_changes(name):
     assert b"serving_default" == signature.SignatureKey()
 
 
-def test_a_filter_that_another_operator_shares_is_packed_for_one_only():
-    """Equal filters that slimming stores once part ways when one of them is packed."""
-    data = slim(model_bytes("g_res_w16"))
-    fits = [fit for fit in fit_int4(data) if not fit.reason]
-    small = pack_int4(data, [fits[0].op], requantize=True)
-    tensors = read_model(small).subgraphs[0].tensors
-    types = {fit.op: tensors[fit.tensor].dtype for fit in fits}
-    assert "INT4" == types.pop(fits[0].op)
-    assert {"INT8"} == set(types.values())
+def twins(*, one_tensor=False):
+    """Return two dense layers in a row, whose equal filters share a buffer, or are one tensor."""
+    schema = load_schema()
+    rng = np.random.default_rng(0)
+    filters, bias = rng.integers(-7, 8, (7, 7)), rng.integers(-900, 900, 7)
+    x, y = operand("INT8", 1, 7, scale=0.03), operand("INT8", 1, 7, scale=0.9)
+    constants = [operand("INT8", 7, 7, data=filters), operand("INT32", 7, data=bias)]
+    data = make_model("FULLY_CONNECTED", [x, *constants], [y], ("FullyConnectedOptions", {}))
+    model = schema.ModelT.InitFromPackedBuf(data, 0)
+    graph = model.subgraphs[0]
+    graph.tensors += [copy.deepcopy(graph.tensors[index]) for index in (1, 2, 3)]
+    unit = graph.tensors[5].quantization = schema.QuantizationParametersT()
+    unit.scale, unit.zeroPoint = [0.9 * 0.5], [0]  # the runtime checks it against the products'
+    second = copy.deepcopy(graph.operators[0])
+    second.inputs, second.outputs = [3, 1 if one_tensor else 4, 5], [6]
+    graph.operators.append(second)
+    graph.outputs = [6]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.mark.parametrize("prepare", [bytes, slim], ids=["as made", "slimmed"])
+def test_of_two_filters_in_one_buffer_either_may_be_packed(prepare, servers):
+    """The other one keeps its int8 codes, even where slimming made one table of both."""
+    data = prepare(twins())
+    for chosen, kept in ((0, 1), (1, 0)):
+        small = pack_int4(data, [chosen])
+        graph = read_model(small).subgraphs[0]
+        types = [graph.tensors[op.inputs[1]].dtype for op in graph.ops]
+        assert ("INT4", "INT8") == (types[chosen], types[kept])
+        assert 49 + 25 == filter_bytes(small)
+        for server in servers:
+            np.testing.assert_array_equal(answer(data, server), answer(small, server))
+    both = pack_int4(data)
+    assert 25 == filter_bytes(both)
+    np.testing.assert_array_equal(answer(data, servers[0]), answer(both, servers[0]))
+
+
+def test_a_filter_that_two_operators_read_is_packed_for_both(servers):
+    """One tensor has one type; the biases of both readers are in its unit."""
+    data = twins(one_tensor=True)
+    small = pack_int4(data, [0])
+    assert 25 == filter_bytes(small)
+    for server in servers:
+        np.testing.assert_array_equal(answer(data, server), answer(small, server))
 
 
 def test_a_bias_never_grows_in_its_new_unit():
