@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tinyml_course.core.graph import OpInfo, TensorGraph, TensorInfo
 from tinyml_course.cost.estimate import live_bytes
 from tinyml_course.cost.layers import conv_graph
 from tinyml_course.device.arena import plan_arena
-from tinyml_course.device.edit import halve_filters, halve_input, halve_width, pool_before
+from tinyml_course.device.edit import (
+    halve_filters,
+    halve_input,
+    halve_width,
+    pool_before,
+    take_integers,
+)
 from tinyml_course.device.explain import explain_peak
 from tinyml_course.device.flatbuffer import read_model
 
@@ -109,3 +117,30 @@ def test_a_smaller_image_shrinks_every_map():
     smaller = halve_input(graph)
     assert max(live_bytes(smaller)) < 0.35 * max(live_bytes(graph))
     assert halve_input(graph_of("mlp_small")) is None
+
+
+@pytest.mark.parametrize("name", ["g_conv_w8_floatio", "g_conv_w8_uint8io"])
+def test_integers_at_the_ends_give_the_plan_of_the_network_converted_that_way(name):
+    """Without its conversions, a float network's file plans like that of its int8 twin."""
+    smaller = take_integers(graph_of(name))
+    twin = plan_arena(graph_of("g_conv_w8_d3"), "tflm-reference")
+    plan = plan_arena(smaller, "tflm-reference")
+    assert (twin.head_bytes, twin.op_names) == (plan.head_bytes, plan.op_names)
+    assert (twin.tail_bytes, twin.arena_min_bytes) == (plan.tail_bytes, plan.arena_min_bytes)
+
+
+def test_a_network_that_takes_integers_has_nothing_to_drop():
+    """Where no conversion stands at the ends, the remedy is not offered."""
+    assert take_integers(graph_of("g_conv_w8_d3")) is None
+
+
+def test_a_large_float_input_is_the_first_remedy():
+    """A QUANTIZE at the peak is told to go before the network is made smaller."""
+    x = TensorInfo(name="x", shape=(1, 64, 64, 3), dtype="FLOAT32")
+    y = replace(x, name="y", dtype="INT8", scales=(0.5,), zero_points=(0,))
+    op = OpInfo(name="QUANTIZE", inputs=(0,), outputs=(1,))
+    relu = OpInfo(name="RELU", inputs=(1,), outputs=(2,))
+    graph = TensorGraph(tensors=(x, y, y), ops=(op, relu), inputs=(0,), outputs=(2,))
+    explanation = explain_peak(plan_arena(graph, "esp-nn"), graph)
+    assert explanation.remedies[0].words.startswith("take int8 inputs")
+    assert "QUANTIZE: input 49,152 B and output 12,288 B" in str(explanation)

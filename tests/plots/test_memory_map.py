@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -72,6 +74,16 @@ def test_the_limit_is_a_line_on_the_scale_and_words_beyond_it():
     far = plot_memory_map(plan_of(3), limit_bytes=999_999)
     assert not far.lines
     assert "limit 999,999 B" in far.get_title()
+
+
+def test_the_limit_is_named_where_fewer_buffers_reach_it():
+    """A network that is large at first has the words at its end, and the other way round."""
+    first = replace(plan_of(4).buffers[0], offset=0, size_bytes=9_000, first_op=0, last_op=0)
+    for buffer, side in ((first, "right"), (replace(first, first_op=3, last_op=3), "left")):
+        plan = replace(plan_of(4), buffers=(buffer,), head_bytes=9_000)
+        ax = plot_memory_map(plan, limit_bytes=8_000)
+        label = next(text for text in ax.texts if "limit" in text.get_text())
+        assert side == label.get_ha()
 
 
 def test_structures_that_would_dwarf_the_head_are_cut_and_say_so():

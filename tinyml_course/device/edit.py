@@ -6,7 +6,7 @@ A remedy for memory is believed only once the smaller graph has been planned.
 from __future__ import annotations
 
 import math
-from collections.abc import Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
 import numpy as np
@@ -88,6 +88,54 @@ def halve_input(graph: TensorGraph) -> TensorGraph | None:
     small = (shape[0], shape[1] // 2, shape[2] // 2, shape[3])
     tensors[index] = replace(tensors[index], shape=small)
     return _attempt(replace(graph, tensors=tuple(tensors)), before=graph)
+
+
+def take_integers(graph: TensorGraph) -> TensorGraph | None:
+    """Return `graph` without the conversions at its ends; None where it has none.
+
+    The application then gives and takes codes. Conversions inside the network stay.
+    """
+    read = [tensor for op in graph.ops for tensor in op.inputs]
+    swaps: dict[int, int] = {}
+    for op in graph.ops:
+        if op.name not in ("QUANTIZE", "DEQUANTIZE") or not (op.inputs and op.outputs):
+            continue
+        source, result = op.inputs[0], op.outputs[0]
+        if source in graph.inputs and read.count(source) == 1 and _is_coded(graph, result):
+            swaps[source] = result
+        elif result in graph.outputs and result not in read and _is_coded(graph, source):
+            swaps[result] = source
+    return _without(graph, swaps) if swaps else None
+
+
+def _is_coded(graph: TensorGraph, tensor: int) -> bool:
+    return graph.tensors[tensor].dtype in ("INT8", "INT16")
+
+
+def _without(graph: TensorGraph, swaps: Mapping[int, int]) -> TensorGraph:
+    """Return `graph` where each key of `swaps` gave way to its value, and its operator is gone."""
+    kept = [index for index in range(len(graph.tensors)) if index not in swaps]
+    place = {old: new for new, old in enumerate(kept)} | {-1: -1}
+
+    def moved(indices: Iterable[int]) -> tuple[int, ...]:
+        return tuple(place[swaps.get(index, index)] for index in indices)
+
+    return replace(
+        graph,
+        tensors=tuple(graph.tensors[index] for index in kept),
+        ops=tuple(
+            replace(
+                op,
+                inputs=moved(op.inputs),
+                outputs=moved(op.outputs),
+                intermediates=moved(op.intermediates),
+            )
+            for op in graph.ops
+            if not any(tensor in swaps for tensor in (*op.inputs, *op.outputs))
+        ),
+        inputs=moved(graph.inputs),
+        outputs=moved(graph.outputs),
+    )
 
 
 def _attempt(

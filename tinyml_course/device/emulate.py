@@ -114,6 +114,7 @@ class Device:
             board=self.board,
             kernels=self.kernels,
             reasons=reasons,
+            refused=bool(ran.refused),
             warnings=warnings(parsed) + ((SLOWER_IN_PSRAM,) if self.psram else ()),
             model_bytes=len(data),
             code_bytes=code_bytes,

@@ -14,6 +14,7 @@ from tinyml_course.device.edit import (
     halve_input,
     halve_width,
     pool_before,
+    take_integers,
 )
 
 WORTHWHILE = 0.05
@@ -209,7 +210,11 @@ def _drop_dominated(found: list[Remedy], least_bytes: float) -> tuple[Remedy, ..
 
 
 def _candidates(graph: TensorGraph, op: int) -> dict[str, TensorGraph | None]:
-    found = {"pool before it": pool_before(graph, op)}
+    found = {
+        "take int8 inputs and give int8 outputs (the converter's inference_input_type and "
+        "inference_output_type)": take_integers(graph),
+        "pool before it": pool_before(graph, op),
+    }
     for step in (op, op - 1, op + 1):
         owner = find_filters(graph, step) if 0 <= step < len(graph.ops) else None
         if owner is not None:

@@ -27,6 +27,8 @@ class DeviceReport:
         Limits exceeded, each with figure and remedy; empty where the model fits.
     warnings : tuple of str
         What works, but not everywhere.
+    refused : bool
+        The runtime would not run the model at all, whatever its size.
     model_bytes, code_bytes : int
         The .tflite (measured) and the application around it (modelled).
     arena_limit_bytes : int
@@ -51,6 +53,7 @@ class DeviceReport:
     kernels: KernelTier
     reasons: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    refused: bool = False
     model_bytes: int
     code_bytes: int
     arena_limit_bytes: int
@@ -74,7 +77,9 @@ class DeviceReport:
 
     @property
     def margin(self) -> str:
-        """Board, and the share of its arena that the model takes."""
+        """Board, and the share of its arena that the model takes, or that it can't run there."""
+        if self.refused:
+            return f"{self.board.title}: the runtime refuses the model"
         share = self.plan.required_bytes / self.arena_limit_bytes
         bound = "" if self.plan.exact else ", lower bound"
         return f"{self.board.title}: {share:.0%} of the arena{bound}"
@@ -165,10 +170,11 @@ class DeviceReport:
         from tinyml_course.plots.style import img_tag, new_figure, render_png
 
         figure, axes = new_figure(width=7.2, height=4.2)
-        plot_memory_map(self.plan, ax=axes)
+        plot_memory_map(self.plan, ax=axes, limit_bytes=self.arena_limit_bytes)
         alt = (
             f"Memory map over time: {len(self.plan.buffers)} buffers in a head of "
-            f"{self.plan.head_bytes:,} bytes below {self.plan.tail_bytes:,} bytes of structures. "
+            f"{self.plan.head_bytes:,} bytes below {self.plan.tail_bytes:,} bytes of structures; "
+            f"the board gives {self.arena_limit_bytes:,}. "
             f"Peak: {self.peak}"
         )
         return img_tag(render_png(figure), alt)

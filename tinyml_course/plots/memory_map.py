@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from tinyml_course.core.types import MemoryPlan, PlannedBuffer
-from tinyml_course.plots.style import BUDGET, INK, MUTED, PALETTE, axes_or_new, draw_budget
+from tinyml_course.plots.style import BUDGET, INK, MUTED, PALETTE, axes_or_new
 
 FONT = 7.0
 MAX_TICK_LABELS = 64
@@ -66,9 +66,24 @@ def _set_heights(ax: Axes, plan: MemoryPlan, band: int, limit_bytes: int | None)
     visible = 0 < limit <= 2 * top and band == plan.tail_bytes
     ax.set_ylim(0, 1.09 * max(top, limit if visible else 0))
     ax.set_ylabel("address in the arena (KiB)")
-    if visible:
-        draw_budget(ax, limit, f"limit {limit_bytes:,} B")
+    if visible and limit_bytes:
+        _draw_limit(ax, plan, limit_bytes)
     ax.set_title("\n".join(_title_lines(plan, 0 if visible else limit_bytes or 0)), fontsize=9)
+
+
+def _draw_limit(ax: Axes, plan: MemoryPlan, limit_bytes: int) -> None:
+    """Draw the limit as a dashed line, named at the end where fewer buffers reach it."""
+    middle = len(plan.op_names) / 2
+    above = [b for b in plan.buffers if b.offset + b.size_bytes > limit_bytes]
+    left = sum(max(0.0, min(b.last_op + 1, middle) - b.first_op) for b in above)
+    right = sum(max(0.0, b.last_op + 1 - max(b.first_op, middle)) for b in above)
+    at, side = (0.99, "right") if right <= left else (0.01, "left")
+    ax.axhline(limit_bytes / 1024, color=BUDGET, linestyle="--", linewidth=1.2)
+    ax.annotate(
+        f"limit {limit_bytes:,} B", (at, limit_bytes / 1024), xycoords=("axes fraction", "data"),
+        xytext=(0, 3), textcoords="offset points", color=BUDGET, fontsize=8, ha=side, va="bottom",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
+    )  # fmt: skip
 
 
 def _title_lines(plan: MemoryPlan, unseen_limit: int) -> list[str]:
