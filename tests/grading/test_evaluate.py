@@ -95,7 +95,7 @@ def test_hidden_inputs_are_counted_and_not_named():
     """A fault on hidden inputs only says how many they were."""
     verdict = evaluate(SQUARE, cases(lambda x: -1 if x < 0 else x * x), also={"exact": exact})
     faults = [part.fault for part in verdict.parts]
-    assert faults[1] == "sign: holds on the public inputs, fails on 1 hidden"
+    assert faults[1] == "sign: holds on the public inputs, fails on 1 hidden ones"
     assert "-7" not in " ".join(faults)
 
 

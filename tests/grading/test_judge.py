@@ -75,6 +75,15 @@ def test_an_added_cell_that_fails_costs_nothing(source, tmp_path, paper, sandbox
     assert points(notebook, tmp_path, paper, sandbox) == [8.0, 12.0]
 
 
+def test_an_added_cell_that_hangs_does_not_take_the_next_one_with_it(tmp_path, paper, sandbox):
+    """Only the cell to blame is left out."""
+    hole = "def weight_bytes(i, o, bits):\n    return -(-i * o * bits // 8) + BIAS * o\n"
+    notebook = with_cells(solved(), **{"0-1-hole": hole})
+    notebook = before_hole(notebook, "0-1", "import os; os._exit(0)")
+    notebook = before_hole(notebook, "0-1", "BIAS = 4")
+    assert points(notebook, tmp_path, paper, sandbox) == [8.0, 12.0]
+
+
 def test_a_hole_may_use_an_earlier_one(tmp_path, paper, sandbox):
     """Holes are loaded in the notebook's order."""
     right = next(c["source"] for c in solved()["cells"] if c["id"] == "0-2-hole")

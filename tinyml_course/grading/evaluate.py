@@ -102,7 +102,9 @@ def _judge_part(
         if not case.hidden and not public_fault:
             public_fault = f"{describe_call(task, case.args)}: {found.text}"
     judged = part.test is not None or secret is not None
-    hidden_fault = f"{part.name}: holds on the public inputs, fails on {hidden_failures} hidden"
+    hidden_fault = (
+        f"{part.name}: holds on the public inputs, fails on {hidden_failures} hidden ones"
+    )
     return PartVerdict(
         name=part.name,
         says=part.says,

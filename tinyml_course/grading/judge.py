@@ -113,10 +113,10 @@ class Marker:
     def _order(self, task: Task) -> Order:
         """Return what to load: the learner's own cells and holes, up to the task's hole."""
         cells = []
-        for key, cell in self._submission.cells:
+        for number, (key, cell) in enumerate(self._submission.cells):
             is_own = key not in self._paper.cells
             is_hole = key.endswith("-hole") and not is_own and not self._is_untouched(key)
-            name = key if not is_own else f"added cell {len(cells) + 1}"
+            name = f"cell {number}, added" if is_own else key
             if cell["cell_type"] == "code" and (is_own or is_hole) and name not in self._culprits:
                 cells.append((name, cell["source"]))
             if key == task.cell_id("hole"):

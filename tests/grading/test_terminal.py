@@ -1,0 +1,67 @@
+"""`tinyml check` and `tinyml assign` in a terminal."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.grading.handed_in import EXERCISES, NAME, SOLUTIONS, hand_in, solved, with_cells
+
+
+def tinyml(*words, cwd=None):
+    """Run the command in a fresh process and return it, finished."""
+    command = [sys.executable, "-m", "tinyml_course.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd)
+
+
+def test_check_names_points_and_faults(tmp_path):
+    """A wrong answer: its points, the property that failed, and the input it failed on."""
+    wrong = "def weight_bytes(i, o, bits):\n    return i * o + 4 * o - 1\n"
+    done = tinyml("check", hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": wrong})))
+    assert done.returncode != 0
+    assert "weight_bytes(3, 5, 8): the worked example says 35, got 34" in done.stdout
+
+
+def test_check_of_an_untouched_exercise_says_so():
+    """Nothing was attempted, and nothing failed."""
+    done = tinyml("check", EXERCISES / NAME, "--task", "0.1")
+    assert "not attempted" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ([EXERCISES / NAME, "--task", "9.9"], "there is no task '9.9'"),
+        ([EXERCISES / NAME, "--task", "1.1"], "1.1"),
+        (["missing.ipynb"], "missing.ipynb"),
+        ([__file__], "no exercise is called"),
+    ],
+)
+def test_check_refuses_what_it_does_not_know(words, fault):
+    """Status 2 and the fault, no traceback."""
+    done = tinyml("check", *words)
+    assert (done.returncode, fault in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
+def test_assign_writes_and_compares(tmp_path):
+    """In a copy of the course: it fails where an exercise was edited, and mends it."""
+    shutil.copytree(SOLUTIONS, tmp_path / "solutions")
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "index.ipynb").write_text("{}")
+    assert tinyml("assign", "--check", cwd=tmp_path).returncode == 1
+    assert f"wrote exercises/{NAME}" in tinyml("assign", cwd=tmp_path).stdout
+    assert (tmp_path / "exercises" / NAME).read_bytes() == (EXERCISES / NAME).read_bytes()
+    assert tinyml("assign", "--check", cwd=tmp_path).returncode == 0
+    (tmp_path / "exercises" / NAME).write_text("{}")
+    done = tinyml("assign", "--check", cwd=tmp_path)
+    assert (done.returncode, NAME in done.stderr) == (1, True)
+
+
+def test_assign_needs_solutions(tmp_path):
+    """A release has none, and says so."""
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "index.ipynb").write_text("{}")
+    done = tinyml("assign", cwd=tmp_path)
+    assert (done.returncode, "has no solutions" in done.stderr) == (2, True)
