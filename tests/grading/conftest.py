@@ -4,7 +4,8 @@ import pytest
 
 from tests.grading.handed_in import EXERCISES, NAME, SOLUTIONS, with_limits
 from tinyml_course.grading.paper import make_paper
-from tinyml_course.grading.sandbox import Sandbox, SandboxUnavailable
+from tinyml_course.grading.sandbox import Sandbox
+from tinyml_course.grading.session import SandboxUnavailable
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ from tests.conftest import ROOT
 from tests.grading.attacks import ATTACKS
 from tests.grading.handed_in import QUICK, hand_in, solved, with_cells
 from tinyml_course.grading.judge import judge_submission
-from tinyml_course.grading.sandbox import Order, ProcessEnded, Sandbox
+from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.seccomp import build_filter
+from tinyml_course.grading.session import Order, ProcessEnded
 
 PATIENT = replace(QUICK, wall_s=60.0)
 """A busy machine may give a process little time; the limit of processor time comes first here."""
@@ -127,6 +128,21 @@ def test_nothing_is_left_running(sandbox):
     while children.read_text().split() and time.monotonic() < end:
         time.sleep(0.02)
     assert children.read_text().split() == []
+
+
+def _call_for_ever(session):
+    while True:
+        session.call(())
+
+
+def test_everything_ends_with_the_server():
+    """A judge that is killed leaves neither server nor learner's process behind."""
+    with Sandbox() as fresh, fresh.session(PATIENT) as session:
+        session.load(Order("f", [("cell", "def f(): return 1")]))
+        assert session.call(()).value == 1
+        os.kill(fresh.pid, 9)
+        with pytest.raises(ProcessEnded):
+            _call_for_ever(session)
 
 
 def test_a_killed_server_is_replaced(tmp_path, paper):

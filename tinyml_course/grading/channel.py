@@ -9,8 +9,10 @@ from typing import Any
 
 from tinyml_course.grading.wire import MAX_BYTES, Garbled, decode, encode
 
+READY = b"ready"
 END, LINE_CLOSED = b"E", b"C"
-"""What the judge tells a guardian: end the session, or: the line closed, see how it ended."""
+"""The server's first word; the judge's last one to a guardian: end the session, or: the line
+closed, see how it ended."""
 
 _LENGTH = struct.Struct("<I")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from tinyml_course.grading.evaluate import Answer, Case, evaluate
 from tinyml_course.grading.paper import Paper, Question
 from tinyml_course.grading.product import judge_product
-from tinyml_course.grading.sandbox import Order, ProcessEnded, Sandbox, Session
+from tinyml_course.grading.sandbox import Sandbox
+from tinyml_course.grading.session import Order, ProcessEnded, Session
 from tinyml_course.grading.submission import Refused, Submission, read_submission
 from tinyml_course.grading.task import Inputs, Task
 from tinyml_course.grading.verdict import NOT_ATTEMPTED, Verdict, no_points
@@ -87,13 +88,15 @@ class Marker:
             if self._submission.source(key) is None:
                 return f"the cell {key!r} is missing; take it from a fresh copy of the exercise"
         key = task.cell_id("check")
-        if self._submission.source(key).strip() != self._paper.cells[key]["source"].strip():
+        if (self._submission.source(key) or "").split() != self._given(key).split():
             return f"the cell {key!r} was changed; take it from a fresh copy of the exercise"
         return NOT_ATTEMPTED if self._is_untouched(task.cell_id("hole")) else ""
 
     def _is_untouched(self, key: str) -> bool:
-        given, found = self._paper.cells[key]["source"], self._submission.source(key) or ""
-        return given.split() == found.split()
+        return self._given(key).split() == (self._submission.source(key) or "").split()
+
+    def _given(self, key: str) -> str:
+        return str(self._paper.cells[key]["source"]) if key in self._paper.cells else ""
 
     def answer(self, question: Question) -> list[Case]:
         """Return each input with its answer; try again without a cell that ends the process."""
@@ -121,8 +124,7 @@ class Marker:
                 cells.append((name, cell["source"]))
             if key == task.cell_id("hole"):
                 break
-        given = self._paper.cells.get("setup", {"source": ""})["source"]
-        setup = dict.fromkeys((given, self._submission.source("setup") or ""))
+        setup = dict.fromkeys((self._given("setup"), self._submission.source("setup") or ""))
         return Order(task.function, cells, tuple(setup), task.withheld)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from tinyml_course.grading.evaluate import Answer, Case, evaluate
 from tinyml_course.grading.paper import Question
-from tinyml_course.grading.sandbox import ProcessEnded, Sandbox, Session
+from tinyml_course.grading.sandbox import Sandbox
+from tinyml_course.grading.session import ProcessEnded, Session
 from tinyml_course.grading.submission import Refused, read_handed_in
 from tinyml_course.grading.task import Limits, Shortfall, Test
 from tinyml_course.grading.verdict import NOT_ATTEMPTED, Verdict, no_points

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tinyml_course.grading import jail, kernel
-from tinyml_course.grading.channel import LINE_CLOSED, Channel
+from tinyml_course.grading.channel import LINE_CLOSED, READY, Channel
 from tinyml_course.grading.task import Limits
 
 Serve = Callable[[Channel], None]
@@ -62,7 +62,7 @@ def main(fd: int, staging: str, root: str, *, namespaces: bool, kind: str) -> No
     serve, packages = _load_board(root) if kind == "board" else _load_learner(root)
     place = jail.enter(staging, packages, namespaces=namespaces, trusted=kind == "board")
     gc.freeze()
-    judge.send(b"ready")
+    judge.send(READY)
     while True:
         request, descriptors, _, _ = socket.recv_fds(judge, MESSAGE_BYTES, 1)
         if not request:
@@ -100,8 +100,7 @@ def _guard(
 ) -> NoReturn:
     """Fork the learner's process, end it in time, and report how it ended."""
     try:
-        with contextlib.suppress(OSError):
-            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        _die_with_parent()
         if place.namespaces:
             kernel.unshare(kernel.NEWPID | kernel.NEWNS)
         else:
@@ -127,15 +126,21 @@ def _live(
         judge.close()
         os.setsid()
         protections = jail.lock_in(place, limits, number=number)
+        _die_with_parent()
         _mute()
         os.dup2(line, 3)
-        os.closerange(4, jail.OPEN_FILES)
+        os.closerange(4, 2**16)
         channel = Channel(socket.socket(fileno=3))
         channel.send(["locked in", list(protections)])
         with contextlib.suppress(EOFError, OSError):
             serve(channel)
     finally:
         os._exit(0)
+
+
+def _die_with_parent() -> None:
+    with contextlib.suppress(OSError):
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _mute() -> None:
@@ -170,6 +175,7 @@ def _watch(judge: socket.socket, child: int, limits: Limits) -> dict[str, Any]:
     if not word:
         judge.recv(1)  # the judge's word comes exactly once
     return {
+        "late": not ready and not word,
         "status": os.waitstatus_to_exitcode(status) if ended in ready else None,
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "peak_bytes": usage.ru_maxrss * 1024,
