@@ -51,6 +51,7 @@ def test_models_that_the_chip_refuses_do_not_fit(name):
     """Whatever the real runtime refused is refused here, before it is run."""
     report = Device("esp32").emulate(model(name), strict=False)
     assert (report.fits, report.runtime) == (False, "")
+    assert "DOES NOT FIT ESP32 (Espressif): the runtime refuses the model" == report.verdict
 
 
 @pytest.mark.parametrize("name", ["g_conv_w4_d2", "mlp_small"])
