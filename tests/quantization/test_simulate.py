@@ -195,6 +195,8 @@ def test_widths_by_layer(gesture_net):
     assert {"c1": 2, "c0": 8}.items() <= {
         name: int(layer.bits) for name, layer in kernel_layers(simulated).items()
     }.items()
+    set_weight_bits(simulated, {"d1": 6})
+    assert [8, 6, 2] == [int(kernel_layers(simulated)[n].bits) for n in ("c0", "d1", "c1")]
     set_weight_bits(simulated, 4)
     counts = [len(np.unique(w)) for w in quantized_weights(simulated)["out"].reshape(1, -1)]
     assert max(counts) <= 15

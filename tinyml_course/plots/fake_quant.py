@@ -147,7 +147,7 @@ def plot_widths(
         epochs = np.arange(len(bits))
         axes.plot(epochs, bits, "o", color=colour, markersize=4)
         axes.plot(epochs, bits, drawstyle="steps-post", color=colour, linewidth=1.4, label=name)
-    axes.legend(frameon=False, fontsize=9, loc="upper right")
+    axes.legend(frameon=False, fontsize=9, loc="lower left")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_yscale("log", base=2)
     axes.set_yticks([2, 4, 8, 16, 32], ["2", "4", "8", "16", "32"])

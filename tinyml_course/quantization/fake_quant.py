@@ -7,6 +7,7 @@ tracing anything anew.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from tinyml_course.core.environment import load_tensorflow
@@ -195,5 +196,5 @@ def _gather(gradient: Any, value: Any, axis: int | None) -> Any:
 
 
 def _check_bits(bits: Any) -> None:
-    if isinstance(bits, int) and not (2 <= bits <= 16 or bits == IDENTITY_BITS):
+    if isinstance(bits, Integral) and not (2 <= bits <= 16 or bits == IDENTITY_BITS):
         raise ValueError(f"bits must be in 2..16, or 32 for float, got {bits}")

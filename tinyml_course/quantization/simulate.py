@@ -10,6 +10,7 @@ it, and a ReLU fused; nothing is rounded between them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -78,24 +79,21 @@ def simulate(
     References
     ----------
     .. [1] Jacob et al., arXiv:1712.05877, section 3.
-    .. [2] Esser et al., arXiv:1902.08153; initial steps as in arXiv:2004.09576, section 3.2.
+    .. [2] Esser et al., arXiv:1902.08153, for the learned steps.
+    .. [3] Nagel et al., arXiv:2106.08295, section 3.1, for those with the smallest error.
     """
     _check(calibration, activation_bits, estimator)
     plans = plan_layers(model)
-    copies: dict[str, Any] = {}
-    options = {
-        "activation_bits": activation_bits,
-        "per_channel": per_channel,
-        "learned": estimator == "lsq",
-        "widths": _resolve(weight_bits, [name for name, plan in plans.items() if plan.weighted]),
-        "copies": copies,
-    }
-
-    def convert(layer: Any) -> Any:
-        copies[layer.name] = _wrap(layer, plans[layer.name], options)
-        return copies[layer.name]
-
-    simulated = load_keras().models.clone_model(model, clone_function=convert)
+    names = [name for name, plan in plans.items() if plan.weighted]
+    wrapper = _Wrapper(
+        plans=plans,
+        widths=dict.fromkeys(names, DEFAULT_BITS) | _resolve(weight_bits, names),
+        activation_bits=activation_bits,
+        per_channel=per_channel,
+        learned=estimator == "lsq",
+    )
+    simulated = load_keras().models.clone_model(model, clone_function=wrapper)
+    copies = wrapper.copies
     for layer in model.layers:
         if layer.name in copies and layer.weights:
             inner_layer(copies[layer.name]).set_weights(layer.get_weights())
@@ -119,7 +117,8 @@ def inner_layer(layer: Any) -> Any:
 def set_weight_bits(simulated: Any, weight_bits: Widths) -> None:
     """Assign new widths to the weights; the next call computes with them, without a new trace.
 
-    Learned steps start again from the smallest error at the new width.
+    Layers that a mapping does not name keep theirs. Learned steps start again from the
+    smallest error at the new width.
 
     Raises
     ------
@@ -193,41 +192,62 @@ def _ranges_of(layer: Any) -> list[Any]:
     return [r for r in found if isinstance(r, range_class())]
 
 
-def _wrap(layer: Any, plan: LayerPlan, options: dict[str, Any]) -> Any:
-    """Return a copy of `layer` with its quantizers, or a plain copy where it needs none."""
-    bits = options["activation_bits"]
-    ranges = (
-        range_class()(bits, name="in") if plan.reads_input else None,
-        range_class()(bits, name="out") if plan.stores_output else None,
-    )
-    copy = type(layer).from_config(layer.get_config())
-    if not plan.weighted:
-        return copy if ranges == (None, None) else layer_class()(copy, *ranges)
-    per_channel = options["per_channel"] and not plan.dense
-    name, copies = plan.normaliser, options["copies"]
-    return kernel_class()(
-        copy, ranges, bits=options["widths"][layer.name], learned=options["learned"],
-        per_channel=per_channel,
-        fold=(lambda: None) if per_channel or name is None
-        else fold_factors(lambda: inner_layer(copies[name])),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wrapper:
+    """Copies the layers of one model, each with its quantizers; `copies` keeps them by name."""
+
+    plans: Mapping[str, LayerPlan]
+    widths: Mapping[str, int]
+    activation_bits: int
+    per_channel: bool
+    learned: bool
+    copies: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, layer: Any) -> Any:
+        """Return a copy of `layer`, wrapped where the chip rounds its weights or activations."""
+        plan = self.plans[layer.name]
+        ranges = self._range(plan.reads_input, "in"), self._range(plan.stores_output, "out")
+        copy = type(layer).from_config(layer.get_config())
+        if plan.weighted:
+            copy = self._wrap_kernel(copy, ranges, plan)
+        elif ranges != (None, None):
+            copy = layer_class()(copy, *ranges)
+        self.copies[layer.name] = copy
+        return copy
+
+    def _range(self, stored: bool, name: str) -> Any:
+        return range_class()(self.activation_bits, name=name) if stored else None
+
+    def _wrap_kernel(self, copy: Any, ranges: tuple[Any, Any], plan: LayerPlan) -> Any:
+        per_channel = self.per_channel and not plan.dense  # then folding factors cancel
+        normaliser = None if per_channel else plan.normaliser
+        fold = fold_factors(lambda: inner_layer(self.copies[normaliser])) if normaliser else None
+        return kernel_class()(
+            copy,
+            ranges,
+            bits=self.widths[copy.name],
+            fold=fold or (lambda: None),
+            learned=self.learned,
+            per_channel=per_channel,
+        )
 
 
 def _resolve(weight_bits: Widths, names: Any) -> dict[str, int]:
-    """Return a width for every name.
+    """Return the widths by name: of the layers that a mapping names, or of all of them.
 
     Raises
     ------
     ValueError
         If a width is impossible, or the mapping names a layer that has no weights.
     """
-    given = dict.fromkeys(names, weight_bits) if isinstance(weight_bits, int) else weight_bits
+    uniform = not isinstance(weight_bits, Mapping)
+    given = dict.fromkeys(names, weight_bits) if uniform else dict(weight_bits)
     for name, bits in given.items():
         if name not in names:
             raise ValueError(f"no layer {name!r} has weights to quantize; it is one of {[*names]}")
         if not (2 <= bits <= 16 or bits == IDENTITY_BITS):
             raise ValueError(f"layer {name!r}: bits must be in 2..16, or 32 for float, got {bits}")
-    return {name: given.get(name, DEFAULT_BITS) for name in names}
+    return given
 
 
 def _check(calibration: Any, activation_bits: int, estimator: str) -> None:

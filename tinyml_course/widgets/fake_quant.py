@@ -28,18 +28,19 @@ from tinyml_course.quantization.descent import (
     make_task,
     start_grid,
 )
+from tinyml_course.quantization.fake_quant import IDENTITY_BITS
 from tinyml_course.quantization.ste import ste_gradient, ste_surrogate
 from tinyml_course.widgets.experiment import Control, Experiment
 
 Floats = NDArray[np.float64]
 
-RATE = 0.3
+RATE = 0.05
 """Step length of the explorer's descents, in units of the inverse curvature."""
 
 SEARCHABLE_BITS = 3
 """Widest grid whose best point is found by trying all."""
 
-TASK: LinearTask = make_task(3)
+TASK: LinearTask = make_task(12)
 """Six weights whose errors can cancel; the explorer quantizes them."""
 
 
@@ -140,8 +141,8 @@ BELL: Floats = np.random.default_rng(0).normal(0.0, 0.3, 3000)
 
 
 def quantize_bell(bits: int) -> Floats:
-    """Return the explorer's weights on a symmetric grid of `bits`; 17 bits and more keep them."""
-    if bits > 16:
+    """Return the explorer's weights on a symmetric grid of `bits`; 32 keep them as they are."""
+    if bits >= IDENTITY_BITS:
         return BELL
     highest = 2 ** (bits - 1) - 1
     return roundtrip(BELL, QParams(float(np.abs(BELL).max()) / highest, 0, bits, narrow=True))
