@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 START_S = 30.0
 """Longest time for a process to be locked in, on a busy machine."""
 TRIES = 3
+CPU_SHARE = 0.5
+"""A killed process had at least this share of its limit if it was the limit that killed it; the
+system's two clocks differ on a busy machine."""
 
 
 class SandboxUnavailable(CourseError):
@@ -172,7 +175,7 @@ class Session:
 
 def _describe_end(status: int | None, cpu_s: float, limits: Limits) -> str:
     """Return why a process ended that nobody asked to end."""
-    if status == -signal.SIGKILL and cpu_s >= 0.9 * limits.cpu_s:
+    if status == -signal.SIGKILL and cpu_s >= CPU_SHARE * limits.cpu_s:
         return f"it used more than {limits.cpu_s} s of processor time"
     if status is not None and status < 0:
         with contextlib.suppress(ValueError):

@@ -29,6 +29,8 @@ DTYPES = frozenset(
 )
 MAX_BYTES = 16 * 1024**2
 """Largest message."""
+MAX_TEXT_BYTES = 4 * 1024**2
+"""Largest text of a message, which is parsed before its nodes can be counted."""
 MAX_DEPTH = 12
 MAX_NODES = 200_000
 MAX_DIGITS = 1024
@@ -61,7 +63,7 @@ def encode(value: Any) -> bytes:
     writer = _Writer()
     text = json.dumps(writer.write(value, 0)).encode()
     message = b"".join((_LENGTH.pack(len(text)), text, *writer.blobs))
-    if len(message) > MAX_BYTES:
+    if len(text) > MAX_TEXT_BYTES or len(message) > MAX_BYTES:
         raise NotPlain(f"it takes {len(message):,} B, at most {MAX_BYTES:,} B can be handed over")
     return message
 
@@ -77,8 +79,8 @@ def decode(message: bytes) -> Any:
     if not _LENGTH.size <= len(message) <= MAX_BYTES:
         raise Garbled(f"a message has {_LENGTH.size} to {MAX_BYTES:,} B, got {len(message):,}")
     end = _LENGTH.size + _LENGTH.unpack_from(message)[0]
-    if end > len(message):
-        raise Garbled("the text of the message is cut off")
+    if end > min(len(message), _LENGTH.size + MAX_TEXT_BYTES):
+        raise Garbled("the text of the message is cut off or too long")
     try:
         tree = json.loads(message[_LENGTH.size : end], parse_float=_refuse, parse_constant=_refuse)
         return _Reader(message[end:]).read(tree, 0)
