@@ -122,10 +122,7 @@ def _activation(step: Step, function: str, name: str) -> Step:
 
 
 def _split_separable(step: Step) -> tuple[Step, Step]:
-    """Return the depthwise and the 1x1 convolution of a separable one; the bias is the latter's.
-
-    tfmot's own rewriting of this layer reads a bias that may not be there.
-    """
+    """Return the depthwise and the 1x1 convolution of a separable one; the bias is the latter's."""
     depthwise_kernel, pointwise_kernel, *bias = step.weights
     own = step.config
     spatial = ("kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier")
