@@ -28,33 +28,51 @@ def operand(dtype, *shape, data=None, scale=None, variable=False):
 
 def make_model(name: str, inputs: list[Any], outputs: list[Any], options: Any = None) -> bytes:
     """Return a model of one operator; `options` are (schema class, {camelCase field: value})."""
+    given = [i for i, spec in enumerate(inputs) if spec["data"] is None and not spec["variable"]]
+    made = list(range(len(inputs), len(inputs) + len(outputs)))
+    op = (name, list(range(len(inputs))), made, options)
+    return make_graphs([((*inputs, *outputs), [op], given, made)])
+
+
+def make_graphs(graphs: list[Any]) -> bytes:
+    """Return a model of several subgraphs: (operands, operators, inputs, outputs) of each.
+
+    An operator is (name, inputs, outputs, options).
+    """
     schema = load_schema()
     model = schema.ModelT()
     model.version, model.buffers = 3, [schema.BufferT()]
+    names = list(dict.fromkeys(op[0] for _, ops, _, _ in graphs for op in ops))
+    model.operatorCodes = [_code(schema, name) for name in names]
+    model.subgraphs = []
+    for tensors, ops, inputs, outputs in graphs:
+        graph = schema.SubGraphT()
+        graph.tensors = [_tensor(schema, model, spec) for spec in tensors]
+        graph.operators = [_operator(schema, names, *op) for op in ops]
+        graph.inputs, graph.outputs = inputs, outputs
+        model.subgraphs.append(graph)
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _code(schema, name):
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(tflite.BuiltinOperator, name)
     code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
-    model.operatorCodes = [code]
-    graph = schema.SubGraphT()
-    graph.tensors = [_tensor(schema, model, spec) for spec in (*inputs, *outputs)]
+    return code
+
+
+def _operator(schema, names, name, inputs, outputs, options):
     op = schema.OperatorT()
-    op.inputs = list(range(len(inputs)))
-    op.outputs = list(range(len(inputs), len(inputs) + len(outputs)))
+    op.opcodeIndex, op.inputs, op.outputs = names.index(name), inputs, outputs
     if options is not None:
         kind, fields = options
         op.builtinOptionsType = getattr(tflite.BuiltinOptions, kind)
         op.builtinOptions = getattr(schema, f"{kind}T")()
         for field, value in fields.items():
             setattr(op.builtinOptions, field, value)
-    graph.operators = [op]
-    graph.inputs = [
-        i for i, spec in enumerate(inputs) if spec["data"] is None and not spec["variable"]
-    ]
-    graph.outputs = op.outputs
-    model.subgraphs = [graph]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return op
 
 
 def load_schema():
