@@ -14,7 +14,7 @@ from tinyml_course.quantization.affine import choose_qparams, roundtrip
 from tinyml_course.quantization.findings import COLUMNS, Diagnosis
 from tinyml_course.quantization.layer_health import LayerHealth, sqnr_db
 from tinyml_course.quantization.symptoms import (
-    CLIP_DB,
+    CUT_DB,
     DROP_DB,
     TRAINED_STEPS,
     WASTED_BITS,
@@ -62,7 +62,7 @@ def test_healthy_figures_give_no_finding():
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"clip_db": CLIP_DB + 1}, "saturation"),
+        ({"cut_db": CUT_DB - 1}, "saturation"),
         ({"wasted_bits": WASTED_BITS}, "range"),
         ({"dead": (3,)}, "dead"),
         ({"bias_channels": (0,), "bias_code": 2**31 - 1}, "bias"),
@@ -79,7 +79,7 @@ def test_each_rule_names_its_layer(change, kind):
 @pytest.mark.parametrize(
     "change",
     [
-        {"clip_db": CLIP_DB},
+        {"cut_db": CUT_DB},
         {"wasted_bits": WASTED_BITS - 0.1},
         {"weight_steps": TRAINED_STEPS},
         {"single_scale": True, "weak_channels": (0, 1, 2)},
@@ -94,15 +94,15 @@ def test_at_its_limit_a_figure_is_not_a_fault(change):
 
 def test_a_wrong_input_explains_what_follows():
     """If the input is cut off, later layers are counted in its evidence, not reported."""
-    cut = replace(INPUT, clip_db=40.0, beyond_share=0.2)
-    (finding,) = find_faults((cut, replace(CONV, clip_db=30.0), replace(NEXT, dead=(1,)), LAST))
+    cut = replace(INPUT, cut_db=1.0, beyond_share=0.2)
+    (finding,) = find_faults((cut, replace(CONV, cut_db=5.0), replace(NEXT, dead=(1,)), LAST))
     assert ("input", "error") == (finding.kind, finding.severity)
     assert "1 of the 3 layers" in finding.evidence
 
 
 def test_saturation_in_most_layers_is_one_fault_of_the_calibration():
     """Several cut layers are named by the first, with their number."""
-    layers = (INPUT, CONV, replace(NEXT, clip_db=30.0), replace(LAST, clip_db=30.0))
+    layers = (INPUT, CONV, replace(NEXT, cut_db=5.0), replace(LAST, cut_db=5.0))
     (finding,) = find_faults(layers)
     assert ("saturation", "c1") == (finding.kind, finding.layer)
     assert "2 of 3 layers" in finding.evidence
@@ -118,8 +118,16 @@ def test_the_layer_with_most_dead_channels_is_named():
 
 def test_outputs_of_fixed_scale_are_not_judged_by_their_range():
     """A softmax that cuts 1.0 to 255/256 does what the specification says."""
-    softmax = replace(LAST, op="SOFTMAX", layer="softmax", clip_db=30.0, wasted_bits=8.0)
+    softmax = replace(LAST, op="SOFTMAX", layer="softmax", cut_db=5.0, wasted_bits=8.0)
     assert [] == kinds(INPUT, CONV, NEXT, softmax)
+
+
+@pytest.mark.parametrize(("kept_db", "expected"), [(30.0, []), (10.0, [("saturation", "c2")])])
+def test_cut_logits_count_only_if_the_answer_suffers(kept_db, expected):
+    """What is cut off the layer before a softmax is reported only where the softmax suffers."""
+    logits = replace(LAST, cut_db=15.0)
+    softmax = replace(LAST, op="SOFTMAX", layer="softmax", sqnr_db=kept_db, rounding_db=45.0)
+    assert expected == kinds(INPUT, CONV, NEXT, logits, softmax)
 
 
 def test_weights_that_moved_everywhere_were_trained():

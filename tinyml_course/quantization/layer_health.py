@@ -25,6 +25,7 @@ FIXED_RANGE = ("SOFTMAX", "LOGISTIC", "TANH", "L2_NORMALIZATION", "LOG_SOFTMAX")
 """Operators whose output scale the LiteRT specification fixes."""
 
 NO_SIGNAL_DB = -math.inf
+SILENCE = 1e-300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +45,9 @@ class LayerHealth:
         The worst of the layer's inputs.
     rounding_db : float
         What rounding alone would leave at this output: ``10 log10(power / (step**2 / 12))``.
-    clip_db : float
-        How much cutting off adds to the rounding error of this output, in dB; 0 where every
-        float value lies in the range of the codes.
+    cut_db : float
+        Power of the float values over the power of what the range of the codes cuts off them,
+        in dB; inf where every value lies in the range.
     beyond_share : float
         Share of the float values outside the range of the codes.
     rail_share : float
@@ -62,7 +63,7 @@ class LayerHealth:
     dead : tuple of int
         Channels whose codes never change over the samples, though their input does.
     dead_in_float : int
-        How many of them do not change in the float model either.
+        How many of them change by less than half a step in the float model, too.
     weight_sqnr_db : float or None
         Power of the float weights over the power of their error; None without weights.
     weight_steps : float
@@ -88,7 +89,7 @@ class LayerHealth:
     sqnr_db: float
     input_sqnr_db: float = math.inf
     rounding_db: float = math.inf
-    clip_db: float = 0.0
+    cut_db: float = math.inf
     beyond_share: float = 0.0
     rail_share: float = 0.0
     low: float = -math.inf
@@ -221,10 +222,10 @@ def _range_figures(exact: Floats, codes: Array, info: TensorInfo) -> dict[str, o
     cut = np.maximum(np.maximum(exact - high, low - exact) - step / 2, 0.0)
     at_rail = ((codes == lowest) | (codes == highest)) & (codes != zero)
     need = max(float(exact.max()), 0.0) - min(float(exact.min()), 0.0)
-    rounding = step**2 / 12
+    power = max(float(np.square(exact).mean()), SILENCE)
     return {
-        "rounding_db": 10 * math.log10(max(float(np.square(exact).mean()), 1e-300) / rounding),
-        "clip_db": 10 * math.log10(1 + float(np.square(cut).mean()) / rounding),
+        "rounding_db": 10 * math.log10(power / (step**2 / 12)),
+        "cut_db": sqnr_db(exact, exact - cut),
         "beyond_share": float((cut > 0).mean()),
         "rail_share": float(at_rail.mean()),
         "low": low,
@@ -239,15 +240,16 @@ def _dead_figures(op: OpInfo, exact: Floats, quantized: Trace) -> dict[str, obje
     if op.name == "DEPTHWISE_CONV_2D":  # a channel without input is the layer before's fault
         without = _constant_channels(quantized.stored[source])
         dead &= ~np.repeat(without, len(dead) // len(without))
+    step = (quantized.graph.tensors[op.outputs[0]].scales or (0.0,))[0]
     return {
         "dead": tuple(int(i) for i in np.flatnonzero(dead)),
-        "dead_in_float": int((dead & _constant_channels(exact)).sum()),
+        "dead_in_float": int((dead & _constant_channels(exact, within=step / 2)).sum()),
     }
 
 
-def _constant_channels(values: Array) -> NDArray[np.bool_]:
-    """Return for each channel (last axis) whether no value changes from sample to sample."""
-    still = values.max(axis=0) == values.min(axis=0)
+def _constant_channels(values: Array, *, within: float = 0.0) -> NDArray[np.bool_]:
+    """Return for each channel (last axis) whether no value varies over the samples by more."""
+    still = values.max(axis=0) - values.min(axis=0).astype(np.float64) <= within
     return np.asarray(still.reshape(-1, still.shape[-1]).all(axis=0))
 
 

@@ -18,7 +18,6 @@ from tinyml_course.core.environment import load_keras, load_tensorflow, quiet_na
 from tinyml_course.device.convert import convert_int8
 from tinyml_course.device.flatbuffer import read_model
 from tinyml_course.device.refusals import WEIGHTED
-from tinyml_course.quantization.diagnosis import float_twin
 from tinyml_course.quantization.findings import Kind
 from tinyml_course.quantization.matching import name_operators
 from tinyml_course.quantization.qat import quantize_aware
@@ -131,7 +130,7 @@ def plant_dead_channels(model: Any, images: Images, *, layer: str = "c1") -> Pat
 def plant_vanished_filter(
     model: Any, images: Images, *, layer: str = "c1", gamma: float = 1e-6, beta: float = 3.0
 ) -> Patient:
-    """Return an aware-trained model in which one filter has vanished and only its bias is left.
+    """Return a quantization-aware model whose one filter has vanished; only its bias is left.
 
     Post-training conversion guards against it: it coarsens the weights' scale until the bias
     fits. The scales of aware training are fixed, and the converter cuts the bias off in silence.
@@ -141,13 +140,11 @@ def plant_vanished_filter(
     gammas, betas, *moments = normalisation.get_weights()
     gammas[0], betas[0] = gamma, beta
     normalisation.set_weights([gammas, betas, *moments])
-    aware = quantize_aware(twin)
-    for _ in range(3):
-        aware(images[:64], training=True)
+    aware = quantize_aware(twin, calibration=images)
     return Patient(
         kind="bias", layer=layer,
         story="Training with a penalty on the normalisation's gain shrank one filter to nothing.",
-        float_model=float_twin(twin, aware), tflite=convert_int8(aware, images).tflite,
+        float_model=twin, tflite=convert_int8(aware, images).tflite,
     )  # fmt: skip
 
 
