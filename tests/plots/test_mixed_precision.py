@@ -50,8 +50,10 @@ def test_stored_bytes_fill_the_outline_of_int8():
 def test_the_marked_plan_shows_prediction_and_measurement_at_its_bytes():
     """Cloud, then the two marks at one x; the budget is a red line at its bytes."""
     axes = plot_plans(
-        np.array([1, 2]), np.array([50.0, 90.0]), mark=PlanMark(2, 90.0, 85.0), budget_bytes=3
-    )
+        np.array([1, 2]), np.array([50.0, 90.0]), ylabel="rise (nats)",
+        mark=PlanMark(2, 90.0, 85.0), budget_bytes=3,
+    )  # fmt: skip
+    assert "rise (nats)" == axes.get_ylabel()
     cloud, _, predicted, measured, budget = axes.lines
     assert [50.0, 90.0] == list(cloud.get_ydata())
     assert ([2], [85.0]) == (list(predicted.get_xdata()), list(predicted.get_ydata()))

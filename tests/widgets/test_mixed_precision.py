@@ -54,7 +54,7 @@ def test_a_plan_is_predicted_from_the_layers_alone_and_measured_as_a_whole(exper
     said = experiment.describe(**dict.fromkeys(NAMES, 8) | {"d1": 4, "d3": 4})
     assert "4 bits in d1, d3" in said
     assert "3,388 B of weights (95 % of int8)".replace(" %", "%") in said
-    assert "predicted 84.0%, measured 80.0%" in said
+    assert "accuracy predicted 84.0%, measured 80.0%" in said
 
 
 def test_the_largest_unpacked_filter_is_in_the_arena():

@@ -17,7 +17,7 @@ CLOUD = "#b8b8b8"
 
 
 class PlanMark(NamedTuple):
-    """A plan in the cloud of all: its bytes, and its measured and predicted accuracy in percent."""
+    """A plan in the cloud of all: its bytes, and what it costs as measured and as predicted."""
 
     weight_bytes: int
     measured: float
@@ -107,8 +107,9 @@ def plot_widths(
 
 def plot_plans(
     weight_bytes: NDArray[np.int64],
-    accuracy: NDArray[np.float64],
+    damage: NDArray[np.float64],
     *,
+    ylabel: str,
     mark: PlanMark | None = None,
     budget_bytes: int | None = None,
     ax: Axes | None = None,
@@ -119,8 +120,10 @@ def plot_plans(
     ----------
     weight_bytes : (P,) int
         Stored bytes of each plan.
-    accuracy : (P,) float
-        Its accuracy in percent.
+    damage : (P,) float
+        What each costs, as measured.
+    ylabel : str
+        What the damage is, with its unit.
     mark : PlanMark, optional
         The plan to stress: filled as measured, hollow as predicted.
     budget_bytes : int, optional
@@ -129,20 +132,17 @@ def plot_plans(
         Where to draw; new axes otherwise.
     """
     axes = axes_or_new(ax)
-    axes.plot(weight_bytes, accuracy, "o", color=CLOUD, markersize=3.5)
+    axes.plot(weight_bytes, damage, "o", color=CLOUD, markersize=3.5)
     if mark is not None:
         x = mark.weight_bytes
         axes.plot([x, x], [mark.predicted, mark.measured], color=MUTED, linewidth=0.8)
         axes.plot(x, mark.predicted, "o", mfc="white", mec=PREDICTED, mew=1.8, markersize=9)
         axes.plot(x, mark.measured, "o", color=CHOSEN, markersize=6)
-        axes.annotate("hollow: predicted", (0.98, 0.14), xycoords="axes fraction", ha="right",
-                      color=PREDICTED, fontsize=9)  # fmt: skip
-        axes.annotate("filled: measured", (0.98, 0.06), xycoords="axes fraction", ha="right",
-                      color=CHOSEN, fontsize=9)  # fmt: skip
+        axes.set_title("filled: measured; hollow: predicted", fontsize=9, color=MUTED)
     if budget_bytes is not None:
         draw_budget(axes, budget_bytes, f"{budget_bytes:,} B", horizontal=False)
     axes.set_xlabel("bytes of weights")
-    axes.set_ylabel("accuracy, no training (%)")
+    axes.set_ylabel(ylabel)
     return axes
 
 

@@ -55,6 +55,8 @@ class PlanFigures:
         Width of each layer.
     stored : tuple of int
         Bytes of each layer's weights.
+    predicted_rise, measured_rise : float
+        Of the loss without training, in nats: the sum of the layers' single rises, and measured.
     predicted, measured : float
         Accuracy without training: float's less the layers' single drops, and measured.
     cost : DeviceCost
@@ -63,6 +65,8 @@ class PlanFigures:
 
     bits: tuple[int, ...]
     stored: tuple[int, ...]
+    predicted_rise: float
+    measured_rise: float
     predicted: float
     measured: float
     cost: DeviceCost
@@ -131,12 +135,15 @@ def precision_experiment(
 
     def look_up(values: dict[str, int]) -> PlanFigures:
         bits = tuple(values[layer] for layer in layers)
-        drops = sum(table[layer, values[layer]].accuracy_drop for layer in layers)
+        chosen = [table[layer, values[layer]] for layer in layers]
+        plan = known["".join(map(str, bits))]
         return PlanFigures(
             bits=bits,
             stored=tuple(stored_bytes(n, b) for n, b in zip(weights, bits, strict=True)),
-            predicted=base - drops,
-            measured=known["".join(map(str, bits))].accuracy,
+            predicted_rise=sum(row.loss_increase for row in chosen),
+            measured_rise=plan.loss_increase,
+            predicted=base - sum(row.accuracy_drop for row in chosen),
+            measured=plan.accuracy,
             cost=model_cost(bits),
         )
 
@@ -144,18 +151,21 @@ def precision_experiment(
         found = look_up(values)
         figure, (left, right) = new_figure(1, 2, width=9.2, height=3.6)
         plot_widths(layers, weights, found.stored, found.bits, ax=left)
-        mark = PlanMark(sum(found.stored), 100 * found.measured, 100 * found.predicted)
+        mark = PlanMark(sum(found.stored), found.measured_rise, found.predicted_rise)
         sizes = np.array([plan.weight_bytes for plan in plans])
-        accuracy = np.array([100 * plan.accuracy for plan in plans])
-        plot_plans(sizes, accuracy, mark=mark, budget_bytes=budget_bytes, ax=right)
+        rises = np.array([plan.loss_increase for plan in plans])
+        plot_plans(
+            sizes, rises, ylabel="rise of the loss, no training (nats)", mark=mark,
+            budget_bytes=budget_bytes, ax=right,
+        )  # fmt: skip
         figure.suptitle(_title(found, sum(weights)), fontsize=9, x=0.01, ha="left")
         return figure
 
     return Experiment(
         name="bits-per-layer",
         question=(
-            "Which layers may go to 4 bits so that the weights fit the red line and the accuracy "
-            "falls least? And which of them makes the arena grow?"
+            "Which layers may go to 4 bits so that the weights fit the red line and the loss "
+            "rises least? And which of them makes the arena grow?"
         ),
         controls=tuple(
             Control(name=layer, label=f"{layer}: bits", values=WIDTHS, default=8)
@@ -170,8 +180,8 @@ def _title(found: PlanFigures, full: int) -> str:
     total = sum(found.stored)
     scratch = found.cost.scratch_bytes
     return (
-        f"{total:,} B of weights ({total / full:.0%} of int8); predicted {found.predicted:.1%}, "
-        f"measured {found.measured:.1%} without training\n"
+        f"{total:,} B of weights ({total / full:.0%} of int8); without training: accuracy "
+        f"predicted {found.predicted:.1%}, measured {found.measured:.1%}\n"
         f"ESP32 (modelled): arena {found.cost.arena_bytes:,} B"
         + (f", largest unpacked filter {scratch:,} B" if scratch else "")
         + f"; latency {found.cost.latency_ms:.1f} ms"
