@@ -1,6 +1,6 @@
 """Measure how accuracy falls with the bits of weights and activations, for PTQ and QAT.
 
-Run from the repository's root (about 20 minutes of one core for 5 seeds):
+Run from the repository's root (about 15 minutes of one core for 5 seeds):
 
     python benchmarks/study_quantization.py
 
@@ -35,6 +35,7 @@ from tinyml_course.quantization.bit_study import (
     read_rows,
     study_net,
 )
+from tinyml_course.quantization.observers import MinMax
 from tinyml_course.quantization.outliers import move_scale
 from tinyml_course.quantization.ptq import (
     CALIBRATIONS,
@@ -49,6 +50,7 @@ from tinyml_course.quantization.simulate import (
     calibrate,
     inner_layer,
     kernel_layers,
+    set_weight_bits,
     simulate,
 )
 from tinyml_course.training.build import build
@@ -70,6 +72,28 @@ Twins = Callable[[], tuple[Any, Any]]
 """Makes the float models with a network's weights before and after rounding."""
 
 
+class Trainee:
+    """A model that `fit` may train again and again while TensorFlow traces it only once.
+
+    Tracing takes seven times as long as eight epochs do. What `fit` would make anew at each
+    call, the optimiser's state, is set back to zero instead.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.output_shape = model.output_shape
+        self.fit = model.fit
+        self._compiled = False
+
+    def compile(self, **options: Any) -> None:
+        """Compile the model the first time, then reset its optimiser; options stay the same."""
+        if not self._compiled:
+            self.model.compile(**options)
+            self._compiled = True
+        for variable in self.model.optimizer.variables:
+            variable.assign(variable * 0)
+
+
 class Seed:
     """One seed's data and its networks, trained when first needed."""
 
@@ -79,6 +103,7 @@ class Seed:
         self.samples = self.train.images[:SAMPLES]
         self._models: dict[tuple[str, str], Any] = {}
         self._simulated: dict[tuple[str, int], Any] = {}
+        self._trainees: dict[tuple[str, str, int], Trainee] = {}
 
     def model(self, stage: str, plant: str = "none") -> Any:
         """Return the float network after `stage` 'base' or 'more', with an outlier or none."""
@@ -122,13 +147,13 @@ class Seed:
 
     def aware(self, row: BitRow) -> tuple[Any, Twins]:
         """Return the network of a QAT row, trained as long as the float one was trained on."""
-        simulated = simulate(
-            self.model("base", row.plant), self.samples, weight_bits=row.weight_bits,
-            activation_bits=row.activation_bits, per_channel=row.scheme == "channel",
-            estimator=row.calibration,
-        )  # fmt: skip
+        trainee = self._trainee(row)
+        simulated = trainee.model
+        assign_weights(simulated, self.model("base", row.plant))
+        set_weight_bits(simulated, row.weight_bits)
+        calibrate(simulated, self.samples, MinMax())
         seed_everything(self.seed)
-        fit(simulated, self.train, epochs=MORE_EPOCHS, seed=self.seed + 1000, **MORE)
+        fit(trainee, self.train, epochs=MORE_EPOCHS, seed=self.seed + 1000, **MORE)
 
         def twins() -> tuple[Any, Any]:
             rounded = bake(simulated)
@@ -139,6 +164,21 @@ class Seed:
             return replace_kernels(rounded, kernels), rounded
 
         return simulated, twins
+
+    def _trainee(self, row: BitRow) -> Trainee:
+        """Return a simulation for a row; rows that differ in bits and outliers share it."""
+        key = (row.scheme, row.calibration, row.activation_bits)
+        if key not in self._trainees:
+            self._trainees[key] = Trainee(
+                simulate(
+                    self.model("base"),
+                    self.samples,
+                    activation_bits=row.activation_bits,
+                    per_channel=row.scheme == "channel",
+                    estimator=row.calibration,
+                )
+            )
+        return self._trainees[key]
 
     def answers(self, row: BitRow) -> tuple[Array, Twins | None]:
         """Return the classes that a row's network predicts for the test set."""
@@ -152,6 +192,13 @@ class Seed:
         make = self.after_training if row.method == "ptq" else self.aware
         network, twins = make(row)
         return predict(network, self.test.images).argmax(axis=1), twins
+
+
+def assign_weights(simulated: Any, model: Any) -> None:
+    """Assign the weights of the float `model` to the layers of a simulation of it."""
+    for layer in model.layers:
+        if layer.weights:
+            inner_layer(simulated.get_layer(layer.name)).set_weights(layer.get_weights())
 
 
 def plan_rows(seed: int) -> Iterator[BitRow]:

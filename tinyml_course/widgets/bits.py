@@ -152,6 +152,34 @@ def width_curve(
     )  # fmt: skip
 
 
+def study_curves(
+    rows: Sequence[BitRow],
+) -> tuple[tuple[WidthCurve, ...], tuple[WidthCurve, ...]]:
+    """Return the study's curves as trained, and with a planted outlier among the weights.
+
+    Activations have 8 bits; PTQ takes min-max ranges. Colours tell how many weights share a
+    scale, dashes are PTQ.
+
+    Raises
+    ------
+    ValueError
+        If the study is not complete.
+    """
+    methods = {"PTQ": ("ptq", "min-max"), "QAT": ("qat", "ste")}
+
+    def curve(name: str, scheme: str, plant: str) -> WidthCurve:
+        method, calibration = methods[name]
+        return width_curve(
+            f"{name}, {scheme}", rows, colour=int(scheme == "tensor"), dashed=name == "PTQ",
+            method=method, calibration=calibration, scheme=scheme, plant=plant,
+            activation_bits=8,
+        )  # fmt: skip
+
+    plain = [curve(name, scheme, "none") for name in methods for scheme in ("channel", "tensor")]
+    outlier = [("PTQ", "channel"), ("PTQ", "tensor"), ("QAT", "tensor")]
+    return tuple(plain), tuple(curve(name, scheme, "weight") for name, scheme in outlier)
+
+
 def _worst_confusion(state: BitState) -> str:
     wrong = state.confusion - np.diag(np.diag(state.confusion))
     if not wrong.any():
