@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.device.factory import make_model, operand
 from tinyml_course.core.errors import InvalidModel, ModelDoesNotFit
 from tinyml_course.device.emulate import Device, choose_kernels, run_raw
 
@@ -52,6 +53,18 @@ def test_models_that_the_chip_refuses_do_not_fit(name):
     report = Device("esp32").emulate(model(name), strict=False)
     assert (report.fits, report.runtime) == (False, "")
     assert "DOES NOT FIT ESP32 (Espressif): the runtime refuses the model" == report.verdict
+
+
+def test_a_kernel_that_refuses_only_when_it_runs_is_found_without_samples():
+    """ARG_MAX to int64 loads and then fails; the reason has the kernel's words and a remedy."""
+    inputs = [operand("INT8", 2, 10), operand("INT32", data=1)]
+    data = make_model("ARG_MAX", inputs, [operand("INT64", 2)], ("ArgMaxOptions", {}))
+    report = Device("esp32").emulate(data, strict=False)
+    assert not report.fits
+    assert report.refused
+    assert "got INT64" in report.reasons[0]
+    assert "another layer or type" in report.reasons[0]
+    assert "out of range" not in report.reasons[0]
 
 
 @pytest.mark.parametrize("name", ["g_conv_w4_d2", "mlp_small"])

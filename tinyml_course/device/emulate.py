@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_course.core.boards import BOARDS, Board, find_board
-from tinyml_course.core.errors import ModelDoesNotFit, UnsupportedModel
+from tinyml_course.core.errors import InvocationTimeout, ModelDoesNotFit, UnsupportedModel
 from tinyml_course.core.types import KernelTier, MemoryPlan, ModelArtifact
 from tinyml_course.device.arena import plan_arena
 from tinyml_course.device.explain import PeakExplanation, explain_peak
@@ -159,10 +160,17 @@ class _Execution:
 
 
 def _run(data: bytes, x: NDArray[Any] | None) -> _Execution:
-    """Load the model into the runtime and, where samples are given, run them."""
+    """Load the model into the runtime and run the samples, or a blank one where none are given.
+
+    Some kernels accept their tensors and refuse them only when they run.
+    """
     try:
         with DeviceRuntime(data) as runtime:
-            return _Execution(runtime.name, None if x is None else runtime.run(x))
+            if x is not None:
+                return _Execution(runtime.name, runtime.run(x))
+            with suppress(InvocationTimeout):  # a slow model is no misfit
+                runtime.run_all([np.zeros((1, *p.sample_shape), p.dtype) for p in runtime.inputs])
+            return _Execution(runtime.name)
     except UnsupportedModel as refusal:
         return _Execution(refused=(str(refusal),))
 

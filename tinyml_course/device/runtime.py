@@ -152,6 +152,8 @@ class DeviceRuntime:
             If the model has several inputs or outputs, or the batch does not match.
         InvalidModel
             If the model crashes; the child is gone then.
+        UnsupportedModel
+            If a kernel does not support the types that it finds.
         InvocationTimeout
             If one invocation takes longer than `timeout_s`; the child is gone then.
         """
@@ -242,7 +244,10 @@ class DeviceRuntime:
         kind, payload = self._receive(max(limit, 4 * LOG_BYTES))
         if kind == b"E":
             words = _last_words(payload.decode(errors="replace"))
-            raise InvalidModel(f"the runtime failed while it ran the model: {words}")
+            fault = f"the runtime failed while it ran the model: {words}"
+            if "support" in words:
+                raise UnsupportedModel(f"{fault}; use another layer or type")
+            raise InvalidModel(f"{fault}; convert it again")
         rows = (len(payload) - ROWS_HEADER.size) // row_bytes
         if kind != b"O" or not 0 < rows <= len(targets[0]) or payload[:4] != ROWS_HEADER.pack(rows):
             raise InvalidModel("the model made the runtime answer nonsense; convert it again")
@@ -301,6 +306,7 @@ def run_model(
 
 
 def _last_words(said: str) -> str:
-    """Return what the runtime said, on one line, without paths of its build."""
+    """Return what the runtime said, on one line, without what counting its ports made it say."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line for line in lines if "put index" not in line or "out of range" not in line]
     return " / ".join(dict.fromkeys(lines))[-600:] or "no message"
