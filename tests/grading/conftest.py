@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.grading.handed_in import EXERCISES, NAME, SOLUTIONS, with_limits
-from tinyml_course.grading.paper import make_paper
+from tests.grading.sample import make_sample_paper
 from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.session import SandboxUnavailable
 
@@ -21,5 +20,5 @@ def sandbox():
 
 @pytest.fixture(scope="session")
 def paper():
-    """The paper of chapter 0, with tight limits."""
-    return with_limits(make_paper(EXERCISES / NAME, solutions=SOLUTIONS))
+    """The paper of the sample exercise."""
+    return make_sample_paper()

@@ -7,7 +7,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.grading.attacks import ATTACKS
-from tests.grading.handed_in import hand_in, solved, with_cells
+from tests.grading.handed_in import hand_in, with_cells
+from tests.grading.sample import solved
 from tinyml_course.grading.judge import judge_submission
 
 MARKS = "student,points\nvictim,20\n"

@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from tests.conftest import ROOT
-from tests.grading.handed_in import EXERCISES, NAME, SOLUTIONS, solved, with_cells
+from tests.grading.handed_in import EXERCISES, SOLUTIONS, with_cells
+from tests.grading.sample import NAME, TASKS, solved, untouched
 from tinyml_course.grading.author import (
     InvalidSource,
     differing_exercises,
@@ -26,7 +27,7 @@ TASK = Task(
 NOTEBOOKS = sorted(path.name for path in SOLUTIONS.glob("*.ipynb"))
 
 
-def exercise(name=NAME):
+def exercise(name):
     return make_exercise(read_notebook(SOLUTIONS / name), tasks_of(name))
 
 
@@ -65,14 +66,14 @@ def test_a_hole_without_one_clear_marker_is_refused(text):
 
 def test_metadata_follow_nbgraders_schema():
     """Checks carry the points, holes are solutions, all else is locked."""
-    made = {c["id"]: c["metadata"]["nbgrader"] for c in exercise()["cells"]}
+    made = {c["id"]: c["metadata"]["nbgrader"] for c in untouched()["cells"]}
     wanted = {"schema_version", "grade", "grade_id", "solution", "locked", "task", "cell_type"}
     assert [key for key, found in made.items() if not wanted <= found.keys()] == []
-    assert made["0-1-check"]["points"] == find_task("0.1").points
+    assert made["0-1-check"]["points"] == TASKS[0].points
     assert (made["0-1-check"]["grade"], made["0-1-check"]["locked"]) == (True, True)
     assert (made["0-1-hole"]["solution"], made["0-1-hole"]["locked"]) == (True, False)
     assert sum(found.get("points", 0) for found in made.values()) == sum(
-        task.points for task in tasks_of(NAME)
+        task.points for task in TASKS
     )
 
 
@@ -80,7 +81,7 @@ def test_answers_are_left_out():
     """A cell named ...-answer stays with the instructor."""
     source = solved()
     answer = {**cell(source, "0-1-spec"), "id": "0-1-answer", "source": "Because."}
-    made = make_exercise({**source, "cells": [*source["cells"], answer]}, tasks_of(NAME))
+    made = make_exercise({**source, "cells": [*source["cells"], answer]}, TASKS)
     assert "0-1-answer" not in [c["id"] for c in made["cells"]]
 
 
@@ -96,12 +97,12 @@ def test_answers_are_left_out():
 def test_a_source_that_breaks_the_format_is_refused(change, fault):
     """The message names the cell or the task."""
     with pytest.raises(InvalidSource, match=fault):
-        make_exercise(with_cells(solved(), **change), tasks_of(NAME))
+        make_exercise(with_cells(solved(), **change), TASKS)
 
 
 def test_ids_that_say_nothing_or_twice_or_lack_are_refused():
     """Every cell has a role, every task has its cells."""
-    source, tasks = solved(), tasks_of(NAME)
+    source, tasks = solved(), TASKS
     first, *rest = source["cells"]
     for cells in ([{**first, "id": "what"}, *rest], [first, first, *rest]):
         with pytest.raises(InvalidSource):

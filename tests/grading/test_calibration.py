@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.grading.handed_in import EXERCISES, SOLUTIONS, hand_in, solved, with_cells
+from tests.grading.handed_in import EXERCISES, SOLUTIONS, hand_in, with_cells
 from tinyml_course.grading.evaluate import evaluate
 from tinyml_course.grading.judge import Marker, judge_submission
 from tinyml_course.grading.notebook import read_notebook
@@ -60,7 +60,7 @@ def test_a_wrong_answer_gets_its_stated_score_under_every_secret(
     """A named mistake costs the same whatever is drawn."""
     task, wrong = WRONG[case]
     hole = {find_task(task).cell_id("hole"): wrong.cell}
-    path = hand_in(tmp_path, with_cells(solved(notebook_of(task)), **hole))
+    path = hand_in(tmp_path, with_cells(read_notebook(SOLUTIONS / notebook_of(task)), **hole))
     assert points_under_all_secrets(path, task, questions, sandbox) == {wrong.score}
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.grading.handed_in import hand_in, solved, with_cells
+from tests.grading.handed_in import hand_in, with_cells
+from tests.grading.sample import solved
 from tinyml_course.grading.judge import judge_submission
 
 CODE = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}

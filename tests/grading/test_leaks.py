@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tests.conftest import ROOT
-from tests.grading.handed_in import EXERCISES, NAME, SOLUTIONS, solved
+from tests.grading.handed_in import EXERCISES, SOLUTIONS
+from tests.grading.sample import solved
 from tinyml_course.grading.leaks import find_leaks, strings_in
 from tinyml_course.grading.notebook import read_notebook
 
@@ -52,7 +53,7 @@ def test_the_built_book_holds_no_solution(name):
 )
 def test_a_leak_is_found(text):
     """As it stands, without spaces, inside text, and marked up by a book builder."""
-    assert len(find_leaks(SOURCES[NAME], text)) == 1
+    assert len(find_leaks(solved(), text)) == 1
 
 
 def test_a_whole_solution_is_found_even_if_every_line_is_short():
@@ -67,5 +68,5 @@ def test_a_whole_solution_is_found_even_if_every_line_is_short():
 
 def test_the_solution_itself_leaks_all_its_secrets():
     """Every hole of the source is found in the source."""
-    leaks = find_leaks(SOURCES[NAME], "\n".join(strings_in(SOURCES[NAME])))
+    leaks = find_leaks(solved(), "\n".join(strings_in(solved())))
     assert len(leaks) >= 2

@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.grading.attacks import ATTACKS
-from tests.grading.handed_in import QUICK, hand_in, solved, with_cells
+from tests.grading.handed_in import hand_in, with_cells
+from tests.grading.sample import QUICK, solved
 from tinyml_course.grading.judge import judge_submission
 from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.seccomp import build_filter

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from tests.grading.handed_in import NAME, hand_in, solved
+from tests.grading.handed_in import hand_in
+from tests.grading.sample import NAME, solved
 from tinyml_course.grading.judge import judge_submission
 from tinyml_course.grading.submission import Refused, read_submission
 
@@ -29,7 +30,7 @@ def cells(**changes) -> dict:
         (b'{"cells": [{"cell_type": "code"}], "nbformat": 4}', "cell 0"),
         (b'{"cells": [{"cell_type": "code", "source": [1]}], "nbformat": 4}', "cell 0"),
         (b'{"nbformat": 4, "cells": ' + b"9" * 5000 + b"}", "not valid JSON"),
-        (json.dumps(cells(cells=solved()["cells"] * 200)).encode(), "more than 2000 cells"),
+        (json.dumps(cells(cells=solved()["cells"] * 400)).encode(), "more than 2000 cells"),
         (json.dumps(cells(cells=[{"cell_type": "code", "id": "x", "metadata": {},
                                   "source": "#" * 300_000}])).encode(), "more than 262,144"),
     ],

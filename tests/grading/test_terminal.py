@@ -6,7 +6,11 @@ import sys
 
 import pytest
 
-from tests.grading.handed_in import EXERCISES, NAME, SOLUTIONS, hand_in, solved, with_cells
+from tests.grading.handed_in import EXERCISES, SOLUTIONS, hand_in, with_cells
+from tests.grading.sample import NAME
+from tinyml_course.grading.notebook import read_notebook
+from tinyml_course.grading.paper import load_judges
+from tinyml_course.grading.tasks import find_task
 
 
 def tinyml(*words, cwd=None):
@@ -16,11 +20,12 @@ def tinyml(*words, cwd=None):
 
 
 def test_check_names_points_and_faults(tmp_path):
-    """A wrong answer: its points, the property that failed, and the input it failed on."""
-    wrong = "def weight_bytes(i, o, bits):\n    return i * o + 4 * o - 1\n"
-    done = tinyml("check", hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": wrong})))
-    assert done.returncode != 0
-    assert "weight_bytes(3, 5, 8): the worked example says 35, got 34" in done.stdout
+    """A wrong answer: its points, and the property that failed on which public input."""
+    wrong = load_judges(SOLUTIONS, NAME)["0.1"].wrong[0]
+    notebook = with_cells(read_notebook(SOLUTIONS / NAME), **{"0-1-hole": wrong.cell})
+    done = tinyml("check", hand_in(tmp_path, notebook), "--task", "0.1")
+    assert done.returncode not in (0, 2)
+    assert f"{find_task('0.1').function}(" in done.stdout
 
 
 def test_check_of_an_untouched_exercise_says_so():

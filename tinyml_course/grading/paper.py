@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinyml_course.core.errors import CourseError
-from tinyml_course.grading.notebook import Cell, read_notebook
+from tinyml_course.grading.notebook import Cell, Notebook, read_notebook
 from tinyml_course.grading.task import Inputs, Task, Test
 from tinyml_course.grading.tasks import chapter_name, tasks_of
 
@@ -133,34 +133,57 @@ def make_paper(exercise: Path, *, solutions: Path | None, secret: str = SELF_STU
         If the course's own files are not in order.
     """
     tasks = tasks_of(exercise.name)
-    notebook = read_notebook(exercise)
-    cells = {cell["id"]: cell for cell in notebook["cells"]}
     judges = load_judges(solutions, exercise.name) if solutions is not None else {}
-    questions = tuple(_ask(task, judges.get(task.id), secret) for task in tasks)
-    return Paper(exercise.name, questions, cells)
+    return build_paper(exercise.name, read_notebook(exercise), tasks, judges, secret=secret)
+
+
+def build_paper(
+    name: str,
+    exercise: Notebook,
+    tasks: Sequence[Task],
+    judges: Mapping[str, Judge],
+    *,
+    secret: str,
+) -> Paper:
+    """Return the paper of an exercise from its parts; `judges` by task id, or none."""
+    cells = {cell["id"]: cell for cell in exercise["cells"]}
+    return Paper(name, tuple(_ask(task, judges.get(task.id), secret) for task in tasks), cells)
 
 
 def load_judges(solutions: Path, notebook: str) -> dict[str, Judge]:
     """Return the judges of a notebook's tasks, by task id, each fit for its task.
 
+    They stand in ``judges/<chapter>.py`` and ``judges/<chapter>_<part>.py``, each file with a
+    tuple ``JUDGES``.
+
     Raises
     ------
     InvalidJudge
-        If the file is missing, or a judge is missing or does not fit.
+        If there is no file, or a judge is missing or does not fit.
     """
-    path = solutions / "judges" / f"{chapter_name(notebook)}.py"
-    spec = importlib.util.spec_from_file_location(f"tinyml_judges_{path.stem}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise InvalidJudge(f"{path} is missing; hidden inputs can't be drawn without it")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    judges = {judge.task: judge for judge in module.JUDGES}
+    chapter = chapter_name(notebook)
+    paths = [*solutions.glob(f"judges/{chapter}.py"), *solutions.glob(f"judges/{chapter}_*.py")]
+    if not paths:
+        raise InvalidJudge(
+            f"{solutions / 'judges' / chapter}.py is missing; "
+            "hidden inputs can't be drawn without it"
+        )
+    judges = {judge.task: judge for path in sorted(paths) for judge in _read_judges(path)}
     tasks = {task.id: task for task in tasks_of(notebook)}
     if judges.keys() != tasks.keys():
-        raise InvalidJudge(f"{path}: judges of {sorted(judges)}, tasks are {sorted(tasks)}")
+        raise InvalidJudge(f"{notebook}: judges of {sorted(judges)}, tasks are {sorted(tasks)}")
     for task_id, judge in judges.items():
         _check_judge(judge, tasks[task_id])
     return judges
+
+
+def _read_judges(path: Path) -> tuple[Judge, ...]:
+    spec = importlib.util.spec_from_file_location(f"tinyml_judges_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InvalidJudge(f"{path} can't be loaded; it must be a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return tuple(getattr(module, "JUDGES", ()))
 
 
 def generator(secret: str, task_id: str) -> np.random.Generator:

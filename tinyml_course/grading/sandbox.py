@@ -27,7 +27,7 @@ END_S = 10.0
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
 _START = """import sys
-sys.path.insert(0, {root!r})
+sys.path[:] = {path!r}
 from tinyml_course.grading.worker import main
 main({fd}, {staging!r}, {root!r}, namespaces={namespaces}, kind={kind!r})
 """
@@ -117,6 +117,7 @@ class Sandbox:
         self._staging = tempfile.TemporaryDirectory(prefix="tinyml-judge-")
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         start = _START.format(
+            path=[str(_PACKAGE_ROOT), *filter(os.path.isabs, sys.path)],
             root=str(_PACKAGE_ROOT),
             fd=theirs.fileno(),
             staging=self._staging.name,

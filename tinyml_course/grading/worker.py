@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -91,7 +92,10 @@ def _load_board(root: str) -> tuple[Serve, tuple[Path, ...]]:
     """Import the emulator; the runtime that it starts needs the interpreter and its packages."""
     from tinyml_course.grading import board
 
+    specs = map(find_spec, ("numpy", "tflite", "tflite_micro", "ai_edge_litert"))
+    origins = [Path(spec.origin) for spec in specs if spec is not None and spec.origin]
     places = {sys.prefix, sys.base_prefix, f"{root}/tinyml_course"}
+    places |= {str(origin.parent.parent) for origin in origins}
     return board.serve, tuple(map(Path, sorted(places)))
 
 
