@@ -94,8 +94,9 @@ def _load_board(root: str) -> tuple[Serve, tuple[Path, ...]]:
 
     specs = map(find_spec, ("numpy", "tflite", "tflite_micro", "ai_edge_litert"))
     origins = [Path(spec.origin) for spec in specs if spec is not None and spec.origin]
-    places = {sys.prefix, sys.base_prefix, f"{root}/tinyml_course"}
-    places |= {str(origin.parent.parent) for origin in origins}
+    packages = {str(origin.parent.parent) for origin in origins}
+    os.environ["PYTHONPATH"] = os.pathsep.join(sorted(packages))  # of the runtime's own process
+    places = packages | {sys.prefix, sys.base_prefix, f"{root}/tinyml_course"}
     return board.serve, tuple(map(Path, sorted(places)))
 
 
