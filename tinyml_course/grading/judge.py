@@ -68,6 +68,13 @@ class Marker:
         self._sandbox = sandbox
         self._culprits: dict[str, str] = {}
 
+    def relevant(self, task: Task) -> list[tuple[str, str]]:
+        """Return name and source of every cell that the verdict on a task depends on."""
+        required = [task.cell_id(role) for role in REQUIRED]
+        sources = [(key, self._submission.source(key) or "") for key in (*required, "setup")]
+        doubles = [(key, "double") for key in required if key in self._submission.duplicated]
+        return [*self._order(task).cells, *sources, *doubles]
+
     def judge(self, question: Question) -> Verdict:
         """Return the verdict on one task that asks for a function."""
         task, start = question.task, time.perf_counter()
