@@ -147,7 +147,9 @@ def build_paper(
 ) -> Paper:
     """Return the paper of an exercise from its parts; `judges` by task id, or none."""
     cells = {cell["id"]: cell for cell in exercise["cells"]}
-    return Paper(name, tuple(_ask(task, judges.get(task.id), secret) for task in tasks), cells)
+    return Paper(
+        name, tuple(draw_question(task, judges.get(task.id), secret) for task in tasks), cells
+    )
 
 
 def load_judges(solutions: Path, notebook: str) -> dict[str, Judge]:
@@ -192,7 +194,14 @@ def generator(secret: str, task_id: str) -> np.random.Generator:
     return np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
-def _ask(task: Task, judge: Judge | None, secret: str) -> Question:
+def draw_question(task: Task, judge: Judge | None, secret: str) -> Question:
+    """Return a task with its public inputs, and the hidden ones that its judge draws.
+
+    Raises
+    ------
+    InvalidJudge
+        If the judge draws none.
+    """
     if judge is None:
         return Question(task, task.inputs)
     hidden = tuple(tuple(args) for args in judge.draw_inputs(generator(secret, task.id)))
