@@ -1,10 +1,14 @@
 """What the judge does with work that is not as it was given out."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.grading.handed_in import hand_in, with_cells
 from tests.grading.sample import solved
+from tinyml_course.grading import judge
 from tinyml_course.grading.judge import judge_submission
+from tinyml_course.grading.task import Part
 
 CODE = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
 
@@ -121,6 +125,19 @@ def test_what_is_not_available_says_so_when_it_is_used(tmp_path, paper, sandbox)
     path = hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": hole}))
     verdict = judge_submission(path, paper, sandbox, only={"0.1"})[0]
     assert "plt.figure is not available" in verdict.reason
+
+
+def test_a_result_that_keeps_a_test_busy_is_given_up(tmp_path, paper, sandbox, monkeypatch):
+    """A test that would count to a huge number ends in time, and costs its task only."""
+    monkeypatch.setattr(judge, "EXAMINE_S", 0.5)
+    first, second = paper.questions
+    slow = Part("counts", 8, "", lambda _, result: any(n < 0 for n in range(result)) or None)
+    hang = replace(first, task=replace(first.task, parts=(slow,)), also={})
+    hole = "def weight_bytes(*_):\n    return 10**12\n"
+    path = hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": hole}))
+    verdicts = judge_submission(path, replace(paper, questions=(hang, second)), sandbox)
+    assert [v.points for v in verdicts] == [0.0, 12.0]
+    assert "can't be examined within 0.5 s" in verdicts[0].reason
 
 
 def test_judging_twice_gives_the_same(tmp_path, paper, sandbox):

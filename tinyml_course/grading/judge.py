@@ -17,9 +17,12 @@ from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.session import Order, ProcessEnded, Session
 from tinyml_course.grading.submission import Refused, Submission, read_submission
 from tinyml_course.grading.task import Inputs, Task
+from tinyml_course.grading.time_limit import OutOfTime, time_limit
 from tinyml_course.grading.verdict import NOT_ATTEMPTED, Verdict, no_points
 
 REQUIRED = ("hole", "check")
+EXAMINE_S = 30.0
+"""Longest time for the tests of one task; a result such as 10**1000 could keep one busy."""
 
 
 def judge_submission(
@@ -79,12 +82,16 @@ class Marker:
         """Return the verdict on one task that asks for a function."""
         task, start = question.task, time.perf_counter()
         reason = self._find_obstacle(task)
-        if not reason:
-            cases = self.answer(question)
-            return evaluate(
-                task, cases, also=question.also, seconds=round(time.perf_counter() - start, 4)
-            )
-        return no_points(task.id, task.points, reason)
+        if reason:
+            return no_points(task.id, task.points, reason)
+        cases = self.answer(question)
+        seconds = round(time.perf_counter() - start, 4)
+        try:
+            with time_limit(EXAMINE_S):
+                return evaluate(task, cases, also=question.also, seconds=seconds)
+        except OutOfTime:
+            reason = f"the results can't be examined within {EXAMINE_S:g} s"
+            return no_points(task.id, task.points, reason, seconds=seconds)
 
     def _find_obstacle(self, task: Task) -> str:
         """Return why a task can't be judged at all, or an empty string."""
