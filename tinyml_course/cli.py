@@ -192,6 +192,29 @@ def assign(
     raise typer.Exit(int(not assign_exercises(check=check)))
 
 
+@command
+def grade(
+    submissions: Annotated[Path, typer.Argument(help="Holds <student>/<notebook>.ipynb.")],
+    out: Annotated[Path, typer.Option(help="Folder for the gradebook, tables and feedback.")],
+    jobs: Annotated[int | None, typer.Option(help="Processes; one a core by default.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Judge only what is new or changed.")
+    ] = False,
+    seed_file: Annotated[
+        Path | None, typer.Option(help="File with the secret that hidden inputs are drawn from.")
+    ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, for many machines.")
+    ] = None,
+) -> None:
+    """Grade a class: gradebook, grades.csv, a feedback page a student, item statistics."""
+    from tinyml_course.grading.class_run import grade_submissions
+
+    grade_submissions(
+        submissions, out, jobs=jobs, resume=resume, seed_file=seed_file, executor=executor
+    )
+
+
 def main() -> None:
     """Run the command line."""
     app()
