@@ -126,6 +126,12 @@ def test_without_a_judge_hidden_parts_stay_open():
     assert (verdict.points, verdict.pending_points, verdict.status) == (5, 5, "passed")
 
 
+def test_a_part_does_not_wait_for_one_that_is_judged_later():
+    """In the public check, what builds on a hidden part is judged by itself."""
+    task = make_task(Part("exact", 5, ""), Part("sign", 3, "", at_least_zero, after=("exact",)))
+    assert check_function(task, lambda x: x * x).points == 3
+
+
 def test_the_public_check_reports_errors_of_the_function():
     """An exception becomes a fault, with the call that raised it."""
     verdict = check_function(SQUARE, lambda _: 1 / 0)

@@ -59,7 +59,7 @@ def evaluate(
     parts: list[PartVerdict] = []
     for part in task.parts:
         verdict = _judge_part(task, part, (also or {}).get(part.name), cases, faults)
-        whole = {p.name for p in parts if p.judged and p.points == p.max_points}
+        whole = {p.name for p in parts if not p.judged or p.points == p.max_points}
         parts.append(_hold_back(verdict, [name for name in part.after if name not in whole]))
     return Verdict(
         task=task.id,
