@@ -6,6 +6,7 @@ Everything heavy is imported inside the subcommands, so that `tinyml --help` ans
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             print("\ninterrupted; nothing half-written was left behind", file=sys.stderr)
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        except BrokenPipeError:  # whoever read the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (CourseError, ValueError, OSError) as fault:
             print(f"tinyml: {fault}", file=sys.stderr)
             raise typer.Exit(EXIT_BAD_INPUT) from None
@@ -122,10 +125,11 @@ def emulate(
 
     from tinyml_course.core.files import write_atomically
     from tinyml_course.device.emulate import Device, choose_kernels, run_raw
+    from tinyml_course.device.model_file import read_model_file
 
     tier = choose_kernels(board, kernels)
     device = Device(board, kernels=tier, arena_bytes=arena, psram=psram)
-    data = model.read_bytes()
+    data = read_model_file(model)
     report = device.emulate(data, strict=False)
     if (input_files or output) and report.runtime:
         answer = run_raw(data, [path.read_bytes() for path in input_files or ()])
@@ -142,9 +146,10 @@ def slim(
 ) -> None:
     """Make a .tflite smaller without changing an output: drop names, share equal vectors."""
     from tinyml_course.core.files import write_atomically
+    from tinyml_course.device.model_file import read_model_file
     from tinyml_course.device.slim import slim as slimmed
 
-    data = model.read_bytes()
+    data = read_model_file(model)
     smaller = slimmed(data)
     write_atomically(out.parent, {out.name: smaller})
     saved = 1 - len(smaller) / len(data)
@@ -160,8 +165,9 @@ def firmware(
 ) -> None:
     """Write an ESP-IDF project around a model: exact arena, its operators only, a self-test."""
     from tinyml_course.device.firmware.project import write_firmware
+    from tinyml_course.device.model_file import read_model_file
 
-    made = write_firmware(model.read_bytes(), out, board=board, seed=seed)
+    made = write_firmware(read_model_file(model), out, board=board, seed=seed)
     print(f"Wrote {len(made.files)} files to {out}/: arena {made.arena_bytes:,} B, operators")
     print("  " + ", ".join(made.methods))
     print(f"Build it as {out}/README.md says.")
@@ -213,6 +219,26 @@ def grade(
     grade_submissions(
         submissions, out, jobs=jobs, resume=resume, seed_file=seed_file, executor=executor
     )
+
+
+@command
+def progress() -> None:
+    """Show your tasks and points so far, and the next step."""
+    from tinyml_course.grading.standing import my_progress
+
+    print(my_progress())
+
+
+@command
+def release(
+    folder: Annotated[Path, typer.Argument(help="New folder for the class's copy.")],
+) -> None:
+    """Write the course as a class gets it: no solutions, no hidden inputs, no judge."""
+    from tinyml_course.grading.release import release_course
+    from tinyml_course.launch import course_folder
+
+    count = release_course(course_folder(), folder)
+    print(f"Wrote {count} files to {folder}/; scanned for solutions, none found.")
 
 
 def main() -> None:
