@@ -31,7 +31,6 @@ from tinyml_course.quantization import planted
 from tinyml_course.quantization.diagnosis import diagnose, float_twin
 from tinyml_course.quantization.findings import Diagnosis
 from tinyml_course.quantization.qat import quantize_aware
-from tinyml_course.quantization.symptoms import is_harmless
 from tinyml_course.training.build import small_cnn
 from tinyml_course.training.fit import evaluate, fit
 from tinyml_course.widgets.diagnosis import make_case, write_cases
@@ -64,15 +63,13 @@ def make_net(name: str, classes: int) -> Any:
 
 def summarise(diagnosis: Diagnosis) -> dict[str, float | int | str]:
     """Return the extremes of a diagnosis over the layers."""
-    every = diagnosis.layers
-    layers = [x for x in every if not x.fixed_range]
-    judged = [x for number, x in enumerate(every) if not is_harmless(every, number)]
+    layers = [x for x in diagnosis.layers if not x.fixed_range]
     return {
         "findings": ";".join(finding.kind for finding in diagnosis.findings),
         "lowest_sqnr_db": round(min(x.sqnr_db for x in layers), 2),
         "output_sqnr_db": round(diagnosis.layers[-1].sqnr_db, 2),
         "largest_drop_db": round(max(x.drop_db for x in layers[1:]), 2),
-        "lowest_cut_db": round(min(x.cut_db for x in judged), 2),
+        "lowest_cut_db": round(min(x.cut_db for x in layers), 2),
         "most_wasted_bits": round(max(x.wasted_bits for x in layers[1:]), 2),
         "most_weak_channels": round(max(len(x.weak_channels) / x.channels for x in layers), 3),
         "dead_channels": sum(len(x.dead) for x in layers),

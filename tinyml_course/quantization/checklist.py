@@ -43,7 +43,7 @@ PRACTICES: tuple[Practice, ...] = (
     Practice(
         advice="Train with quantization at a tenth of the learning rate",
         source="tutorial", standing="does not hold", rule=rules.in_training_only,
-        experiment=f"{HEALTHY}: no difference to the same rate beyond the seeds' scatter",
+        experiment=f"{HEALTHY}: it ends no higher than the same rate",
     ),
     Practice(
         advice="Augment the training data",
