@@ -142,8 +142,7 @@ def measure_widths(model: Any, bits: Mapping[str, int], gestures: GestureSet) ->
     ValueError
         If a layer of `bits` is not in the model or has no weights.
     """
-    copy = load_keras().models.clone_model(model)
-    copy.set_weights(model.get_weights())
+    copy = _copy(model)
     layers = {layer.name: layer for layer in find_weight_layers(copy)}
     for name, width in bits.items():
         if name not in layers:
@@ -185,13 +184,15 @@ def measure_sensitivity(
     .. [1] Wu et al.: Integer quantization for deep learning inference, arXiv:2004.09602,
        section 5.2, partial quantization.
     """
-    base = measure_score(model, gestures)
+    copy = _copy(model)
+    base = measure_score(copy, gestures)
     found = []
-    for layer in find_weight_layers(model):
+    for layer in find_weight_layers(copy):
         kernel = layer.kernel.numpy()
         for width in bits:
-            score = measure_widths(model, {layer.name: width}, gestures)
-            moved = quantize_kernel(kernel, width, layer.channel_axes) - kernel
+            rounded = quantize_kernel(kernel, width, layer.channel_axes)
+            layer.kernel.assign(rounded)
+            score, moved = measure_score(copy, gestures), rounded - kernel
             found.append(
                 LayerSensitivity(
                     layer=layer.name,
@@ -202,4 +203,11 @@ def measure_sensitivity(
                     squared_error=float(np.sum(moved.astype(np.float64) ** 2)),
                 )
             )
+        layer.kernel.assign(kernel)
     return tuple(found)
+
+
+def _copy(model: Any) -> Any:
+    copy = load_keras().models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
