@@ -21,13 +21,14 @@ learn: setup-learn
 	@$(BIN)/tinyml learn $(ARGS)
 
 test: setup-dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(NBVAL) tests tinyml_course chapters $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(NBVAL) tests tinyml_course chapters solutions exercises $(ARGS)
 
 fast: setup-dev
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" tests tinyml_course $(ARGS)
 
 check: setup-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/tinyml assign --check
 
 bench: setup-dev
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
