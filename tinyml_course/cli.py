@@ -38,6 +38,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             print("\ninterrupted; nothing half-written was left behind", file=sys.stderr)
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        except ModuleNotFoundError as missing:
+            if not (missing.name or "").startswith("tinyml_course."):
+                raise
+            print("tinyml: only the instructor's copy of the course can do this", file=sys.stderr)
+            raise typer.Exit(EXIT_BAD_INPUT) from None
         except BrokenPipeError:  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (CourseError, ValueError, OSError) as fault:
@@ -193,7 +198,7 @@ def assign(
     ] = False,
 ) -> None:
     """Make the exercises from the solutions."""
-    from tinyml_course.grading.terminal import assign_exercises
+    from tinyml_course.grading.author import assign_exercises
 
     raise typer.Exit(int(not assign_exercises(check=check)))
 

@@ -12,7 +12,7 @@ from tinyml_course.compression.soft_targets import distillation_loss
 from tinyml_course.core.graph import OpInfo, TensorGraph, TensorInfo
 from tinyml_course.cost.liveness import Lifetime, mark_lifetimes, plan_greedy, sum_live_bytes
 from tinyml_course.data import draw_gestures
-from tinyml_course.grading.paper import Judge
+from tinyml_course.grading.judge import Judge
 from tinyml_course.grading.tasks.foundations_choices import ESP32, HOT
 from tinyml_course.grading.tasks.foundations_memory import kind_of_network
 from tinyml_course.nas.pareto import pareto_mask

@@ -13,7 +13,7 @@ import numpy as np
 import tflite
 
 from tinyml_course.device.flatbuffer import read_model
-from tinyml_course.grading.paper import WrongAnswer
+from tinyml_course.grading.judge import WrongAnswer
 
 SOLUTIONS = Path(__file__).parents[1]
 

@@ -56,7 +56,7 @@ for name, module in list(sys.modules.items()):
 ''',
     "imports the judge": '''
 def weight_bytes(inputs, outputs, bits):
-    from tinyml_course.grading.paper import load_judges
+    from tinyml_course.grading.judge import load_judges
     from pathlib import Path
     judge = load_judges(Path("{root}/solutions"), "00_foundations.ipynb")["0.1"]
     return judge.also["any layer"]((inputs, outputs, bits), 0)

@@ -9,7 +9,8 @@ import numpy as np
 
 from tinyml_course.grading import forms
 from tinyml_course.grading.author import make_exercise
-from tinyml_course.grading.paper import Judge, Paper, WrongAnswer, build_paper
+from tinyml_course.grading.judge import Judge, WrongAnswer, build_paper
+from tinyml_course.grading.paper import Paper
 from tinyml_course.grading.task import Limits, Part, Task, worked_examples
 
 EXAMPLE = np.array([[1.0, 5.0], [2.0, 3.0], [4.0, 1.0], [4.0, 4.0]])

@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 from tests.grading.attacks import ATTACKS
 from tests.grading.handed_in import hand_in, with_cells
 from tests.grading.sample import solved
-from tinyml_course.grading.judge import judge_submission
+from tinyml_course.grading.marker import mark_submission
 
 MARKS = "student,points\nvictim,20\n"
 
@@ -41,8 +41,8 @@ def test_an_attack_gets_nothing_and_harms_nobody(name, classroom, paper, sandbox
     }.items():  # fmt: skip
         code = code.replace("{" + key + "}", str(value))
     path = hand_in(root / "attacker", with_cells(solved(), **{"0-1-hole": code}))
-    attacked = judge_submission(path, paper, sandbox, root=root, only={"0.1"})[0]
-    honest = judge_submission(victim, paper, sandbox, root=root)
+    attacked = mark_submission(path, paper, sandbox, root=root, only={"0.1"})[0]
+    honest = mark_submission(victim, paper, sandbox, root=root)
     assert (attacked.points, attacked.status) in {(0.0, "failed"), (0.0, "refused")}
     assert attacked.reason
     assert [verdict.points for verdict in honest] == [8.0, 12.0]
@@ -70,14 +70,14 @@ def test_a_judge_that_compares_in_its_own_process_is_fooled(name):
 def test_an_honest_answer_in_place_of_an_attack_gets_all_points(paper, sandbox, tmp_path):
     """The same notebook with an honest answer in place of the attack gets all points."""
     path = hand_in(tmp_path, solved())
-    assert [v.points for v in judge_submission(path, paper, sandbox)] == [8.0, 12.0]
+    assert [v.points for v in mark_submission(path, paper, sandbox)] == [8.0, 12.0]
 
 
 def test_hidden_inputs_are_not_told(paper, sandbox, tmp_path):
     """An error that quotes its arguments shows public ones only."""
     code = "def weight_bytes(*args):\n    raise ValueError(f'seen {args}')\n"
     path = hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": code}))
-    verdict = judge_submission(path, paper, sandbox, only={"0.1"})[0]
+    verdict = mark_submission(path, paper, sandbox, only={"0.1"})[0]
     told = " ".join((verdict.reason, *(part.fault for part in verdict.parts)))
     hidden = paper.questions[0].hidden
     assert "seen (3, 5, 8)" in told
@@ -90,4 +90,4 @@ def test_the_rest_of_an_attacker_is_still_graded(paper, sandbox, tmp_path):
     """A cell that ends its process costs its own task only."""
     code = "import os\nos._exit(0)\n"
     path = hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": code}))
-    assert [v.points for v in judge_submission(path, paper, sandbox)] == [0.0, 12.0]
+    assert [v.points for v in mark_submission(path, paper, sandbox)] == [0.0, 12.0]

@@ -6,15 +6,15 @@ import pytest
 
 from tests.grading.handed_in import EXERCISES, SOLUTIONS, hand_in, with_cells
 from tinyml_course.grading.evaluate import evaluate
-from tinyml_course.grading.judge import Marker, judge_submission
-from tinyml_course.grading.notebook import read_notebook
-from tinyml_course.grading.paper import (
+from tinyml_course.grading.judge import (
     SELF_STUDY,
-    build_paper,
     draw_question,
     load_judges,
     make_paper,
 )
+from tinyml_course.grading.marker import Marker, mark_submission
+from tinyml_course.grading.notebook import read_notebook
+from tinyml_course.grading.paper import public_paper
 from tinyml_course.grading.product import judge_product
 from tinyml_course.grading.submission import read_submission
 from tinyml_course.grading.tasks import find_task, notebook_of, tasks_of
@@ -43,7 +43,7 @@ def questions():
 def points_under_all_secrets(path, asked, sandbox) -> set[float]:
     """Return the points that a notebook gets; one process answers the inputs of all secrets."""
     name = notebook_of(asked[0].task.id)
-    paper = build_paper(name, read_notebook(EXERCISES / name), (), {}, secret="")
+    paper = public_paper(EXERCISES / name)
     everything = replace(asked[0], hidden=tuple(args for q in asked for args in q.hidden))
     cases = Marker(paper, read_submission(path), sandbox).answer(everything)
     given, points = len(asked[0].public), set()
@@ -88,7 +88,7 @@ def test_a_product_gets_its_stated_score(task, questions, sandbox, tmp_path):
 def test_an_untouched_exercise_gets_nothing(name, sandbox):
     """The exercise as given out is not attempted, task by task."""
     paper = make_paper(EXERCISES / name, solutions=SOLUTIONS)
-    verdicts = judge_submission(EXERCISES / name, paper, sandbox)
+    verdicts = mark_submission(EXERCISES / name, paper, sandbox)
     assert len(verdicts) == len(tasks_of(name))
     assert {(v.points, v.status) for v in verdicts} == {(0.0, "not attempted")}
 
@@ -104,7 +104,7 @@ def test_a_stub_that_was_edited_without_an_answer_gets_nothing(name, sandbox, tm
     }
     path = hand_in(tmp_path, with_cells(exercise, **holes), name)
     paper = make_paper(EXERCISES / name, solutions=SOLUTIONS)
-    assert {v.points for v in judge_submission(path, paper, sandbox)} == {0.0}
+    assert {v.points for v in mark_submission(path, paper, sandbox)} == {0.0}
 
 
 @pytest.mark.parametrize("task", list(JUDGES))

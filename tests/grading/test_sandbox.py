@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.grading.attacks import ATTACKS
 from tests.grading.handed_in import hand_in, with_cells
 from tests.grading.sample import QUICK, solved
-from tinyml_course.grading.judge import judge_submission
+from tinyml_course.grading.marker import mark_submission
 from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.seccomp import build_filter
 from tinyml_course.grading.session import Order, ProcessEnded
@@ -151,7 +151,7 @@ def test_a_killed_server_is_replaced(tmp_path, paper):
     with Sandbox() as fresh:
         os.kill(fresh.pid, 9)
         path = hand_in(tmp_path, solved())
-        assert [v.points for v in judge_submission(path, paper, fresh)] == [8.0, 12.0]
+        assert [v.points for v in mark_submission(path, paper, fresh)] == [8.0, 12.0]
         staging = Path(fresh._staging.name)
     assert not staging.exists()
 
@@ -182,10 +182,10 @@ def test_attacks_fail_without_namespaces_too(name, plain, paper, tmp_path):
         code = code.replace("{" + key + "}", str(text))
     path = hand_in(tmp_path / "eve", with_cells(solved(), **{"0-1-hole": code}))
     before = victim.read_bytes()
-    assert judge_submission(path, paper, plain, only={"0.1"})[0].points == 0
+    assert mark_submission(path, paper, plain, only={"0.1"})[0].points == 0
     if "file access rules" in plain.protections:
         assert (gradebook.read_text(), victim.read_bytes()) == ("marks", before)
-    assert [v.points for v in judge_submission(victim, paper, plain)] == [8.0, 12.0]
+    assert [v.points for v in mark_submission(victim, paper, plain)] == [8.0, 12.0]
 
 
 def test_the_filter_is_known_for_common_machines():

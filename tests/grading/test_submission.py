@@ -7,7 +7,7 @@ import pytest
 
 from tests.grading.handed_in import hand_in
 from tests.grading.sample import NAME, solved
-from tinyml_course.grading.judge import judge_submission
+from tinyml_course.grading.marker import mark_submission
 from tinyml_course.grading.submission import Refused, read_submission
 
 
@@ -40,7 +40,7 @@ def test_bad_files_are_refused_with_the_reason(data, reason, tmp_path, paper, sa
     path = hand_in(tmp_path, data)
     with pytest.raises(Refused, match=reason):
         read_submission(path)
-    verdicts = judge_submission(path, paper, sandbox)
+    verdicts = mark_submission(path, paper, sandbox)
     assert [(v.points, v.status) for v in verdicts] == [(0.0, "refused")] * 2
     assert reason in verdicts[0].reason
 

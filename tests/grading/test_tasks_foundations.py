@@ -7,7 +7,7 @@ import pytest
 
 from tests.grading.handed_in import SOLUTIONS
 from tinyml_course.grading.evaluate import Case, evaluate
-from tinyml_course.grading.paper import generator, load_judges
+from tinyml_course.grading.judge import generator, load_judges
 from tinyml_course.grading.public import call_function
 from tinyml_course.grading.tasks import tasks_of
 from tinyml_course.grading.tasks.foundations_memory import ACCURACY, LEAST, MODEL_BYTES

@@ -8,8 +8,8 @@ import pytest
 
 from tests.grading.handed_in import EXERCISES, SOLUTIONS, hand_in, with_cells
 from tests.grading.sample import NAME
+from tinyml_course.grading.judge import load_judges
 from tinyml_course.grading.notebook import read_notebook
-from tinyml_course.grading.paper import load_judges
 from tinyml_course.grading.tasks import find_task
 
 

@@ -6,6 +6,7 @@ The id of a cell says what it is, ``0-3-hole``; everything else follows from it 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tinyml_course.core.files import write_atomically
 from tinyml_course.grading.notebook import Cell, Notebook, canonical_text, read_notebook
 from tinyml_course.grading.task import Task
 from tinyml_course.grading.tasks import tasks_of
+from tinyml_course.launch import course_folder
 
 MARKER = "# solution"
 REQUIRED = ("spec", "hole", "check")
@@ -186,3 +188,26 @@ def _metadata(cell: Cell, task: Task | None, role: str) -> dict[str, Any]:
 
 def _holds(path: Path, text: str) -> bool:
     return path.is_file() and path.read_bytes() == text.encode()
+
+
+def assign_exercises(*, check: bool) -> bool:
+    """Write the exercises that solutions make, or with `check` compare; return whether all match.
+
+    Raises
+    ------
+    FileNotFoundError
+        If this copy of the course has no solutions.
+    """
+    folder = course_folder()
+    solutions, exercises = folder / "solutions", folder / "exercises"
+    if not solutions.is_dir():
+        raise FileNotFoundError(f"{solutions} is missing; this copy of the course has no solutions")
+    if not check:
+        for name in write_exercises(solutions, exercises):
+            print(f"wrote exercises/{name}")
+    differing = differing_exercises(solutions, exercises)
+    for name in differing:
+        print(f"exercises/{name} is not what its solution makes", file=sys.stderr)
+    if differing and check:
+        print("run `tinyml assign` and commit what it wrote", file=sys.stderr)
+    return not differing

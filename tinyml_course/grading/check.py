@@ -104,7 +104,8 @@ def _check_product(task: Task) -> Verdict:
     """Return the verdict on a file in the working folder, on public gestures."""
     from tinyml_course.grading.paper import Question
     from tinyml_course.grading.product import judge_product
-    from tinyml_course.grading.sandbox import Sandbox, SandboxUnavailable
+    from tinyml_course.grading.sandbox import Sandbox
+    from tinyml_course.grading.session import SandboxUnavailable
 
     path = Path.cwd() / task.product
     if not path.exists():

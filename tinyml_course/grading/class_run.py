@@ -12,7 +12,7 @@ from tinyml_course.core.files import write_atomically
 from tinyml_course.grading.class_report import class_files
 from tinyml_course.grading.grade import Course, grade_class
 from tinyml_course.grading.gradebook import FILE_NAME, Grade, Gradebook
-from tinyml_course.grading.paper import SELF_STUDY
+from tinyml_course.grading.judge import SELF_STUDY
 from tinyml_course.launch import course_folder
 
 LEAST_SECRET = 8

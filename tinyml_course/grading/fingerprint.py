@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tinyml_course.grading.judge import Marker
+from tinyml_course.grading.marker import Marker
 from tinyml_course.grading.paper import Question
 from tinyml_course.grading.product import MAX_PRODUCT_BYTES
 from tinyml_course.grading.submission import Refused, read_handed_in

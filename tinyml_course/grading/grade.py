@@ -23,8 +23,9 @@ from tinyml_course.grading.fingerprint import (
     fingerprint_work,
 )
 from tinyml_course.grading.gradebook import Grade, Gradebook
-from tinyml_course.grading.judge import Marker
-from tinyml_course.grading.paper import SELF_STUDY, Paper, Question, make_paper
+from tinyml_course.grading.judge import SELF_STUDY, make_paper
+from tinyml_course.grading.marker import Marker
+from tinyml_course.grading.paper import Paper, Question
 from tinyml_course.grading.product import judge_product
 from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.submission import Refused, read_submission

@@ -1,164 +1,182 @@
-"""The judge: each task of a submission in a locked-in process of its own, the verdict here.
+"""What the instructor knows and learners do not: hidden inputs, oracles, wrong answers.
 
-The learner's process gets cells, then arguments; it never gets an expected value, and what it
-hands over is read as plain data. Whatever goes wrong costs the task it belongs to, with a reason.
+Not part of a release.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Sequence
+import hashlib
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import dedent
+from types import MappingProxyType
+from typing import Any
 
-from tinyml_course.grading.evaluate import Answer, Case, evaluate
+import numpy as np
+
+from tinyml_course.core.errors import CourseError
+from tinyml_course.grading.notebook import Notebook, read_notebook
 from tinyml_course.grading.paper import Paper, Question
-from tinyml_course.grading.product import judge_product
-from tinyml_course.grading.sandbox import Sandbox
-from tinyml_course.grading.session import Order, ProcessEnded, Session
-from tinyml_course.grading.submission import Refused, Submission, read_submission
-from tinyml_course.grading.task import Inputs, Task
-from tinyml_course.grading.time_limit import OutOfTime, time_limit
-from tinyml_course.grading.verdict import NOT_ATTEMPTED, Verdict, no_points
+from tinyml_course.grading.task import Task, Test
+from tinyml_course.grading.tasks import chapter_name, tasks_of
 
-REQUIRED = ("hole", "check")
-EXAMINE_S = 30.0
-"""Longest time for the tests of one task; a result such as 10**1000 could keep one busy."""
+SELF_STUDY = "self-study"
+"""The secret that hidden inputs are drawn from where no instructor keeps another one."""
+LEAST_WRONG = 3
 
 
-def judge_submission(
-    path: Path,
-    paper: Paper,
-    sandbox: Sandbox,
-    *,
-    root: Path | None = None,
-    only: Collection[str] | None = None,
-) -> tuple[Verdict, ...]:
-    """Return the verdict on each task of the notebook at `path`; bad work never raises.
+class InvalidJudge(CourseError, ValueError):
+    """A judge that does not fit its task; names the fault and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongAnswer:
+    """A mistake that learners make, with the score that it must get under every secret.
+
+    Attributes
+    ----------
+    name : str
+        The mistake.
+    score : float
+        Points.
+    source : str
+        Source of the whole hole cell, indented as suits; empty for a product.
+    product : callable, optional
+        Returns the bytes of a wrong product.
+    """
+
+    name: str
+    score: float
+    source: str = ""
+    product: Callable[[], bytes] | None = None
+
+    @property
+    def cell(self) -> str:
+        """Source of the hole cell without the indentation of the judges' file."""
+        return dedent(self.source).strip("\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """What the instructor knows about a task and learners do not.
+
+    Attributes
+    ----------
+    task : str
+        Id of the task.
+    draw_inputs : callable
+        From a generator to hidden argument tuples.
+    also : mapping of part name to Test
+        Further tests, with expected values; on public and hidden inputs.
+    wrong : tuple of WrongAnswer
+        At least three.
+    """
+
+    task: str
+    draw_inputs: Callable[[np.random.Generator], Sequence[tuple[Any, ...]]]
+    also: Mapping[str, Test] = field(default_factory=lambda: MappingProxyType({}))
+    wrong: tuple[WrongAnswer, ...] = ()
+
+
+def make_paper(exercise: Path, *, solutions: Path, secret: str = SELF_STUDY) -> Paper:
+    """Return the paper of an exercise with its hidden inputs.
 
     Parameters
     ----------
-    path : Path
-        What was handed in; products lie beside it.
-    paper : Paper
-        The exercise with its inputs.
-    sandbox : Sandbox
-        Where learners' code runs.
-    root : Path, optional
-        Folder of the submissions; nothing below it may be a link.
-    only : collection of str, optional
-        Ids of the tasks to judge; all by default.
+    exercise : Path
+        The notebook as it was given out.
+    solutions : Path
+        Folder with ``judges/``.
+    secret : str
+        What hidden inputs are drawn from: same secret, same inputs.
+
+    Raises
+    ------
+    InvalidJudge, InvalidNotebook, UnknownTask
+        If the course's own files are not in order.
     """
-    wanted = [q for q in paper.questions if only is None or q.task.id in only]
-    try:
-        submission = read_submission(path, root=root)
-    except Refused as fault:
-        return tuple(no_points(q.task.id, q.task.points, str(fault)) for q in wanted)
-    marker = Marker(paper, submission, sandbox)
-    return tuple(
-        judge_product(q, path.with_name(q.task.product), sandbox, root=root)
-        if q.task.product
-        else marker.judge(q)
-        for q in wanted
-    )
+    tasks = tasks_of(exercise.name)
+    judges = load_judges(solutions, exercise.name)
+    return build_paper(exercise.name, read_notebook(exercise), tasks, judges, secret=secret)
 
 
-class Marker:
-    """One submission on one paper; remembers cells that end every process they run in."""
-
-    def __init__(self, paper: Paper, submission: Submission, sandbox: Sandbox) -> None:
-        self._paper = paper
-        self._submission = submission
-        self._sandbox = sandbox
-        self._culprits: dict[str, str] = {}
-
-    def relevant(self, task: Task) -> list[tuple[str, str]]:
-        """Return name and source of every cell that the verdict on a task depends on."""
-        required = [task.cell_id(role) for role in REQUIRED]
-        sources = [(key, self._submission.source(key) or "") for key in (*required, "setup")]
-        doubles = [(key, "double") for key in required if key in self._submission.duplicated]
-        return [*self._order(task).cells, *sources, *doubles]
-
-    def judge(self, question: Question) -> Verdict:
-        """Return the verdict on one task that asks for a function."""
-        task, start = question.task, time.perf_counter()
-        reason = self._find_obstacle(task)
-        if reason:
-            return no_points(task.id, task.points, reason)
-        cases = self.answer(question)
-        seconds = round(time.perf_counter() - start, 4)
-        try:
-            with time_limit(EXAMINE_S):
-                return evaluate(task, cases, also=question.also, seconds=seconds)
-        except OutOfTime:
-            reason = f"the results can't be examined within {EXAMINE_S:g} s"
-            return no_points(task.id, task.points, reason, seconds=seconds)
-
-    def _find_obstacle(self, task: Task) -> str:
-        """Return why a task can't be judged at all, or an empty string."""
-        for role in REQUIRED:
-            key = task.cell_id(role)
-            if key in self._submission.duplicated:
-                return f"the cell {key!r} is there more than once; keep one of them"
-            if self._submission.source(key) is None:
-                return f"the cell {key!r} is missing; take it from a fresh copy of the exercise"
-        key = task.cell_id("check")
-        if (self._submission.source(key) or "").split() != self._given(key).split():
-            return f"the cell {key!r} was changed; take it from a fresh copy of the exercise"
-        return NOT_ATTEMPTED if self._is_untouched(task.cell_id("hole")) else ""
-
-    def _is_untouched(self, key: str) -> bool:
-        return self._given(key).split() == (self._submission.source(key) or "").split()
-
-    def _given(self, key: str) -> str:
-        return str(self._paper.cells[key]["source"]) if key in self._paper.cells else ""
-
-    def answer(self, question: Question) -> list[Case]:
-        """Return each input with its answer; try again without a cell that ends the process."""
-        hole = question.task.cell_id("hole")
-        while hole not in self._culprits:
-            with self._sandbox.session(question.task.limits) as session:
-                try:
-                    faults = session.load(self._order(question.task))
-                except ProcessEnded as end:
-                    self._culprits[session.cell or hole] = str(end)
-                    continue
-                if faults[hole]:
-                    return _all_failed(question, f"the cell fails: {faults[hole]}")
-                return _call_all(session, question)
-        return _all_failed(question, self._culprits[hole])
-
-    def _order(self, task: Task) -> Order:
-        """Return what to load: the learner's own cells and holes, up to the task's hole."""
-        cells = []
-        for number, (key, cell) in enumerate(self._submission.cells):
-            is_own = key not in self._paper.cells
-            is_hole = key.endswith("-hole") and not is_own and not self._is_untouched(key)
-            name = f"cell {number}, added" if is_own else key
-            if cell["cell_type"] == "code" and (is_own or is_hole) and name not in self._culprits:
-                cells.append((name, cell["source"]))
-            if key == task.cell_id("hole"):
-                break
-        setup = dict.fromkeys((self._given("setup"), self._submission.source("setup") or ""))
-        return Order(task.function, cells, tuple(setup), task.withheld)
+def build_paper(
+    name: str,
+    exercise: Notebook,
+    tasks: Sequence[Task],
+    judges: Mapping[str, Judge],
+    *,
+    secret: str,
+) -> Paper:
+    """Return the paper of an exercise from its parts; `judges` by task id."""
+    questions = tuple(draw_question(task, judges[task.id], secret) for task in tasks)
+    return Paper(name, questions, {cell["id"]: cell for cell in exercise["cells"]})
 
 
-def _call_all(session: Session, question: Question) -> list[Case]:
-    """Return every input with its answer, public ones first; once the process is gone, its end."""
-    cases: list[Case] = []
-    end = ""
-    for inputs, hidden in ((question.public, False), (question.hidden, True)):
-        for args in inputs:
-            try:
-                answer = Answer(fault=end) if end else session.call(args)
-            except ProcessEnded as fault:
-                end = str(fault)
-                answer = Answer(fault=end)
-            cases.append(Case(args, answer, hidden))
-    return cases
+def load_judges(solutions: Path, notebook: str) -> dict[str, Judge]:
+    """Return the judges of a notebook's tasks, by task id, each fit for its task.
+
+    They stand in ``judges/<chapter>.py`` and ``judges/<chapter>_<part>.py``, each file with a
+    tuple ``JUDGES``.
+
+    Raises
+    ------
+    InvalidJudge
+        If there is no file, or a judge is missing or does not fit.
+    """
+    chapter = chapter_name(notebook)
+    paths = [*solutions.glob(f"judges/{chapter}.py"), *solutions.glob(f"judges/{chapter}_*.py")]
+    if not paths:
+        raise InvalidJudge(
+            f"{solutions / 'judges' / chapter}.py is missing; "
+            "hidden inputs can't be drawn without it"
+        )
+    judges = {judge.task: judge for path in sorted(paths) for judge in _read_judges(path)}
+    tasks = {task.id: task for task in tasks_of(notebook)}
+    if judges.keys() != tasks.keys():
+        raise InvalidJudge(f"{notebook}: judges of {sorted(judges)}, tasks are {sorted(tasks)}")
+    for task_id, judge in judges.items():
+        _check_judge(judge, tasks[task_id])
+    return judges
 
 
-def _all_failed(question: Question, reason: str) -> list[Case]:
-    def cases(inputs: Inputs, hidden: bool) -> Sequence[Case]:
-        return [Case(args, Answer(fault=reason), hidden) for args in inputs]
+def _read_judges(path: Path) -> tuple[Judge, ...]:
+    spec = importlib.util.spec_from_file_location(f"tinyml_judges_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InvalidJudge(f"{path} can't be loaded; it must be a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return tuple(getattr(module, "JUDGES", ()))
 
-    return [*cases(question.public, False), *cases(question.hidden, True)]
+
+def generator(secret: str, task_id: str) -> np.random.Generator:
+    """Return the generator of a task's hidden inputs: the same for the same secret."""
+    digest = hashlib.sha256(f"{secret}\0{task_id}".encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, np.uint32))
+
+
+def draw_question(task: Task, judge: Judge, secret: str) -> Question:
+    """Return a task with its public inputs, and the hidden ones that its judge draws.
+
+    Raises
+    ------
+    InvalidJudge
+        If the judge draws none.
+    """
+    hidden = tuple(tuple(args) for args in judge.draw_inputs(generator(secret, task.id)))
+    if not hidden:
+        raise InvalidJudge(f"task {task.id}: no hidden inputs were drawn")
+    return Question(task, task.inputs, hidden, judge.also)
+
+
+def _check_judge(judge: Judge, task: Task) -> None:
+    names = {part.name for part in task.parts}
+    if not judge.also.keys() <= names:
+        raise InvalidJudge(f"task {task.id}: `also` names {set(judge.also) - names}, not a part")
+    untested = [p.name for p in task.parts if p.test is None and p.name not in judge.also]
+    if untested:
+        raise InvalidJudge(f"task {task.id}: nothing tests {untested}; add them to `also`")
+    if len({wrong.name for wrong in judge.wrong}) < LEAST_WRONG:
+        raise InvalidJudge(f"task {task.id}: needs at least {LEAST_WRONG} named wrong answers")

@@ -1,14 +1,12 @@
-"""`tinyml check` and `tinyml assign`: what the functions below them found, in words."""
+"""`tinyml check`: the verdicts on a notebook, in words."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tinyml_course.grading.author import differing_exercises, write_exercises
-from tinyml_course.grading.judge import judge_submission
-from tinyml_course.grading.paper import make_paper
+from tinyml_course.grading.marker import mark_submission
+from tinyml_course.grading.paper import public_paper
 from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.tasks import find_task, tasks_of
 from tinyml_course.grading.verdict import Verdict
@@ -42,8 +40,8 @@ def check_notebook(path: Path, *, task: str | None = None) -> tuple[Verdict, ...
         raise ValueError(f"{path.name} has no task {task}")
     exercise = course_folder() / "exercises" / path.name
     with Sandbox() as sandbox:
-        paper = make_paper(exercise, solutions=None)
-        return judge_submission(path, paper, sandbox, only=None if task is None else {task})
+        paper = public_paper(exercise)
+        return mark_submission(path, paper, sandbox, only=None if task is None else {task})
 
 
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:
@@ -59,26 +57,3 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
             print(f"     {verdict.pending_points:g} more points are judged when you hand it in")
     points = sum(verdict.points for verdict in verdicts)
     print(f"{points:g} of {sum(verdict.max_points for verdict in verdicts):g} points so far")
-
-
-def assign_exercises(*, check: bool) -> bool:
-    """Write the exercises that solutions make, or with `check` compare; return whether all match.
-
-    Raises
-    ------
-    FileNotFoundError
-        If this copy of the course has no solutions.
-    """
-    folder = course_folder()
-    solutions, exercises = folder / "solutions", folder / "exercises"
-    if not solutions.is_dir():
-        raise FileNotFoundError(f"{solutions} is missing; this copy of the course has no solutions")
-    if not check:
-        for name in write_exercises(solutions, exercises):
-            print(f"wrote exercises/{name}")
-    differing = differing_exercises(solutions, exercises)
-    for name in differing:
-        print(f"exercises/{name} is not what its solution makes", file=sys.stderr)
-    if differing and check:
-        print("run `tinyml assign` and commit what it wrote", file=sys.stderr)
-    return not differing

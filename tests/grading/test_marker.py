@@ -6,15 +6,15 @@ import pytest
 
 from tests.grading.handed_in import hand_in, with_cells
 from tests.grading.sample import solved
-from tinyml_course.grading import judge
-from tinyml_course.grading.judge import judge_submission
+from tinyml_course.grading import marker
+from tinyml_course.grading.marker import mark_submission
 from tinyml_course.grading.task import Part
 
 CODE = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
 
 
 def points(notebook, folder, paper, sandbox) -> list[float]:
-    return [v.points for v in judge_submission(hand_in(folder, notebook), paper, sandbox)]
+    return [v.points for v in mark_submission(hand_in(folder, notebook), paper, sandbox)]
 
 
 def without(notebook: dict, key: str) -> dict:
@@ -32,7 +32,7 @@ def before_hole(notebook: dict, task: str, source: str) -> dict:
 def test_a_missing_cell_costs_its_task_only(key, tmp_path, paper, sandbox):
     """The reason says which cell, the other task keeps its points."""
     path = hand_in(tmp_path, without(solved(), key))
-    verdicts = judge_submission(path, paper, sandbox)
+    verdicts = mark_submission(path, paper, sandbox)
     assert [v.points for v in verdicts] == [0.0, 12.0]
     assert verdicts[0].reason.startswith(f"the cell {key!r} is missing")
 
@@ -43,7 +43,7 @@ def test_a_cell_that_is_there_twice_costs_its_task(key, tmp_path, paper, sandbox
     notebook = solved()
     again = next(cell for cell in notebook["cells"] if cell["id"] == key)
     path = hand_in(tmp_path, {**notebook, "cells": [*notebook["cells"], again]})
-    verdicts = judge_submission(path, paper, sandbox)
+    verdicts = mark_submission(path, paper, sandbox)
     assert [v.points for v in verdicts] == [0.0, 12.0]
     assert "more than once" in verdicts[0].reason
 
@@ -51,7 +51,7 @@ def test_a_cell_that_is_there_twice_costs_its_task(key, tmp_path, paper, sandbox
 def test_a_changed_check_costs_its_task(tmp_path, paper, sandbox):
     """A check that was rewritten is named."""
     path = hand_in(tmp_path, with_cells(solved(), **{"0-1-check": 'print("0.1: passed")'}))
-    verdicts = judge_submission(path, paper, sandbox)
+    verdicts = mark_submission(path, paper, sandbox)
     assert [v.points for v in verdicts] == [0.0, 12.0]
     assert "was changed" in verdicts[0].reason
 
@@ -102,7 +102,7 @@ def test_a_hole_may_use_an_earlier_one(tmp_path, paper, sandbox):
 def test_a_hole_that_does_not_parse_says_so(tmp_path, paper, sandbox):
     """The learner reads which cell failed and how."""
     path = hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": "def weight_bytes(:"}))
-    verdict = judge_submission(path, paper, sandbox)[0]
+    verdict = mark_submission(path, paper, sandbox)[0]
     assert verdict.points == 0
     assert "the cell fails: SyntaxError" in verdict.reason
 
@@ -114,7 +114,7 @@ def test_a_withheld_module_is_gone(tmp_path, paper, sandbox):
         "def pareto_mask(costs):\n    return pareto.pareto_mask(costs)\n"
     )
     path = hand_in(tmp_path, with_cells(solved(), **{"0-2-hole": hole}))
-    verdict = judge_submission(path, paper, sandbox, only={"0.2"})[0]
+    verdict = mark_submission(path, paper, sandbox, only={"0.2"})[0]
     assert verdict.points == 0
     assert "ImportError" in verdict.reason
 
@@ -123,19 +123,19 @@ def test_what_is_not_available_says_so_when_it_is_used(tmp_path, paper, sandbox)
     """The exercise imports matplotlib for its pictures; the judge has none."""
     hole = "def weight_bytes(*_):\n    return plt.figure()\n"
     path = hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": hole}))
-    verdict = judge_submission(path, paper, sandbox, only={"0.1"})[0]
+    verdict = mark_submission(path, paper, sandbox, only={"0.1"})[0]
     assert "plt.figure is not available" in verdict.reason
 
 
 def test_a_result_that_keeps_a_test_busy_is_given_up(tmp_path, paper, sandbox, monkeypatch):
     """A test that would count to a huge number ends in time, and costs its task only."""
-    monkeypatch.setattr(judge, "EXAMINE_S", 0.5)
+    monkeypatch.setattr(marker, "EXAMINE_S", 0.5)
     first, second = paper.questions
     slow = Part("counts", 8, "", lambda _, result: any(n < 0 for n in range(result)) or None)
     hang = replace(first, task=replace(first.task, parts=(slow,)), also={})
     hole = "def weight_bytes(*_):\n    return 10**12\n"
     path = hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": hole}))
-    verdicts = judge_submission(path, replace(paper, questions=(hang, second)), sandbox)
+    verdicts = mark_submission(path, replace(paper, questions=(hang, second)), sandbox)
     assert [v.points for v in verdicts] == [0.0, 12.0]
     assert "can't be examined within 0.5 s" in verdicts[0].reason
 
@@ -144,7 +144,7 @@ def test_judging_twice_gives_the_same(tmp_path, paper, sandbox):
     """Points, reasons and faults repeat; only the time differs."""
     hole = "def weight_bytes(i, o, bits):\n    return i * o + 4 * o\n"
     path = hand_in(tmp_path, with_cells(solved(), **{"0-1-hole": hole}))
-    first, second = (judge_submission(path, paper, sandbox) for _ in range(2))
+    first, second = (mark_submission(path, paper, sandbox) for _ in range(2))
     assert [(v.points, v.reason, v.parts) for v in first] == [
         (v.points, v.reason, v.parts) for v in second
     ]
