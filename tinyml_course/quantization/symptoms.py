@@ -263,8 +263,8 @@ def is_harmless(layers: Layers, number: int) -> bool:
     """Return whether what layer `number` cuts off is no loss by construction.
 
     A softmax's own range is fixed. Large logits may be cut where the softmax behind them keeps
-    `CUT_DB`: it saturates by itself. Aware training ends there, for its moving ranges follow the
-    growing logits from behind.
+    `CUT_DB`: it saturates by itself. A short aware training without calibration ends there: its
+    ranges start at -6 and 6, and the logits outgrow them.
     """
     behind = layers[number + 1] if number + 1 < len(layers) else None
     return layers[number].fixed_range or (
