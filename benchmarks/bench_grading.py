@@ -2,19 +2,19 @@
 
 First 200 submissions, two of them hostile, in one run: every honest score must be right.
 Then submissions a minute here and with `nbgrader autograde`, on this machine, one after the
-other. nbgrader is used if it can be imported, else installed into a temporary folder, where it
-shadows nothing of the course; its kernel is the course's own.
+other. `--nbgrader` names the folder of its command; by default it is installed for the time of
+the measurement, into a virtual environment of its own. Its kernel is the course's.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from pathlib import Path
@@ -47,10 +47,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--students", type=int, default=200)
     parser.add_argument("--nbgrader-students", type=int, default=6)
+    parser.add_argument("--nbgrader", type=Path, help="folder that holds the nbgrader command")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-grading-") as folder:
         ours = measure_course(Path(folder) / "course", options.students)
-        theirs = measure_nbgrader(Path(folder) / "nbgrader", options.nbgrader_students)
+        command = options.nbgrader or install_nbgrader(Path(folder) / "venv")
+        theirs = measure_nbgrader(command, Path(folder) / "nbgrader", options.nbgrader_students)
     pace = 60 * options.students / ours
     table = Table("what", "submissions", "seconds", "a minute")
     table.add_row("tinyml grade", f"{options.students}", f"{ours:.1f}", f"{pace:.0f}")
@@ -74,7 +76,7 @@ def measure_course(folder: Path, students: int) -> float:
     expected = {}
     for number in range(students - len(HOSTILE)):
         name, is_right = f"student{number:03}", number % 4 != 3
-        hand_in(folder / name, solved if is_right else untouched)
+        hand_in(folder / name, solved if is_right else untouched, products=is_right)
         expected[name] = full if is_right else 0.0
     for name, source in HOSTILE.items():
         hand_in(folder / name, with_first_cell(solved, source))
@@ -94,28 +96,27 @@ def measure_course(folder: Path, students: int) -> float:
     return seconds
 
 
-def measure_nbgrader(folder: Path, students: int) -> float:
+def measure_nbgrader(command: Path, folder: Path, students: int) -> float:
     """Autograde right solutions with nbgrader; return the seconds of `nbgrader autograde`."""
     folder.mkdir()
     (folder / "nbgrader_config.py").write_text(NBGRADER_CONFIG)
-    library = find_nbgrader(folder / "library")
     source = folder / "source" / "ps1"
     source.mkdir(parents=True)
     exercise = json.loads((ROOT / "exercises" / NAME).read_text())
     solved = json.loads((ROOT / "solutions" / NAME).read_text())
     by_id = {cell["id"]: cell["source"] for cell in solved["cells"]}
     (source / NAME).write_text(json.dumps(exercise))
-    run_nbgrader(library, folder, "generate_assignment", "ps1", "--force", "--create")
+    run_nbgrader(command, folder, "generate_assignment", "ps1", "--force", "--create")
     answered = {
         **exercise,
         "cells": [{**cell, "source": by_id[cell["id"]]} for cell in exercise["cells"]],
     }
     for number in range(students):
         name = f"student{number:03}"
-        run_nbgrader(library, folder, "db", "student", "add", name)
+        run_nbgrader(command, folder, "db", "student", "add", name)
         hand_in(folder / "submitted" / name / "ps1", answered)
     began = time.perf_counter()
-    run_nbgrader(library, folder, "autograde", "ps1")
+    run_nbgrader(command, folder, "autograde", "ps1")
     seconds = time.perf_counter() - began
     graded = len(list((folder / "autograded").glob(f"*/ps1/{NAME}")))
     if graded != students:
@@ -123,44 +124,37 @@ def measure_nbgrader(folder: Path, students: int) -> float:
     return seconds
 
 
-def find_nbgrader(library: Path) -> list[str]:
-    """Return the folders to add to Python's path for nbgrader; install it if need be."""
-    if importlib.util.find_spec("nbgrader"):
-        return []
-    print("installing nbgrader into a temporary folder (two minutes)", flush=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--target",
-        str(library),
-        "nbgrader",
-    ]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    return [str(library)]
+def install_nbgrader(venv: Path) -> Path:
+    """Install nbgrader into a virtual environment of its own; return the folder of its command."""
+    print("installing nbgrader (two minutes)", flush=True)
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "nbgrader"]
+    subprocess.run(pip, check=True, stderr=subprocess.DEVNULL)
+    return venv / "bin"
 
 
-def run_nbgrader(library: list[str], folder: Path, *arguments: str) -> None:
-    """Run one nbgrader command in `folder`."""
-    code = (
-        f"import sys; sys.path += {library!r}; sys.argv[0] = 'nbgrader'; "
-        "from nbgrader.apps.nbgraderapp import main; main()"
-    )
-    environment = {**os.environ, "TINYML_COURSE_PROGRESS": str(folder / "progress.sqlite3")}
+def run_nbgrader(command: Path, folder: Path, *arguments: str) -> None:
+    """Run one nbgrader command in `folder`, with the course's kernel in reach."""
+    environment = {
+        **os.environ,
+        "PATH": f"{command}{os.pathsep}{os.environ['PATH']}",
+        "JUPYTER_PATH": f"{sysconfig.get_path('data')}/share/jupyter",
+        "TINYML_COURSE_PROGRESS": str(folder / "progress.sqlite3"),
+    }
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [str(command / "nbgrader"), *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"nbgrader {arguments[0]} failed:\n{done.stderr[-2000:]}")
 
 
-def hand_in(folder: Path, notebook: dict[str, Any]) -> None:
-    """Write a submission, with the products of the solutions beside it."""
+def hand_in(folder: Path, notebook: dict[str, Any], *, products: bool = True) -> None:
+    """Write a submission, with the products of the solutions beside it if asked."""
     folder.mkdir(parents=True)
     (folder / NAME).write_text(json.dumps(notebook))
+    if not products:
+        return
     for product in (ROOT / "solutions" / "products").glob(f"{NAME[1]}.*.tflite"):
         shutil.copy(product, folder / product.name)
 
