@@ -45,11 +45,6 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(EXIT_BAD_INPUT) from None
         except BrokenPipeError:  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except ModuleNotFoundError as fault:
-            if not (fault.name or "").startswith("tinyml_course."):
-                raise
-            print("tinyml: this is a class's copy; use the instructor's for it", file=sys.stderr)
-            raise typer.Exit(EXIT_BAD_INPUT) from None
         except (CourseError, ValueError, OSError) as fault:
             print(f"tinyml: {fault}", file=sys.stderr)
             raise typer.Exit(EXIT_BAD_INPUT) from None

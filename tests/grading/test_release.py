@@ -84,7 +84,7 @@ def test_the_instructors_commands_say_what_they_need(released):
     done = subprocess.run(
         [sys.executable, "-c", start], capture_output=True, text=True, check=False
     )
-    assert (2, True) == (done.returncode, "a class's copy" in done.stderr)
+    assert (2, True) == (done.returncode, "only the instructor's copy" in done.stderr)
     assert "Traceback" not in done.stderr
 
 
