@@ -182,11 +182,25 @@ def firmware(
 def check(
     notebook: Annotated[Path, typer.Argument(help="Your copy of an exercise notebook.")],
     task: Annotated[str | None, typer.Option(help="One task, as 1.3; else all.")] = None,
+    hint: Annotated[
+        bool, typer.Option("--hint", help="Show the next hint for --task; it costs no points.")
+    ] = False,
 ) -> None:
     """Check an exercise: each task's points, and what failed on which public input."""
-    from tinyml_course.grading.terminal import check_notebook, print_verdicts
+    from tinyml_course.grading.terminal import (
+        check_notebook,
+        next_hint,
+        print_verdicts,
+        record_verdicts,
+    )
 
+    if hint:
+        if task is None:
+            raise ValueError("--hint needs --task, as in --task 1.3 --hint")
+        print(next_hint(task))
+        return
     verdicts = check_notebook(notebook, task=task)
+    record_verdicts(verdicts)
     print_verdicts(verdicts)
     raise typer.Exit(int(any(verdict.status in ("failed", "refused") for verdict in verdicts)))
 

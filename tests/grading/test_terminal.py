@@ -70,3 +70,21 @@ def test_assign_needs_solutions(tmp_path):
     (tmp_path / "chapters" / "index.ipynb").write_text("{}")
     done = tinyml("assign", cwd=tmp_path)
     assert (done.returncode, "has no solutions" in done.stderr) == (2, True)
+
+
+def test_hints_come_one_by_one_and_are_recorded(monkeypatch, tmp_path):
+    """Each call shows the next rung; after the last one it is shown again."""
+    monkeypatch.setenv("TINYML_COURSE_PROGRESS", str(tmp_path / "progress.sqlite3"))
+    task = find_task("0.1")
+    words = [tinyml("check", EXERCISES / NAME, "--task", "0.1", "--hint").stdout for _ in range(4)]
+    rungs = (*task.hints, task.hints[-1])
+    assert all(hint in said for hint, said in zip(rungs, words, strict=True))
+    assert "3 hints" in tinyml("progress").stdout
+    assert tinyml("check", EXERCISES / NAME, "--hint").returncode == 2
+
+
+def test_a_check_is_recorded_as_an_attempt(monkeypatch, tmp_path):
+    """`tinyml check` and the panel fill the same progress."""
+    monkeypatch.setenv("TINYML_COURSE_PROGRESS", str(tmp_path / "progress.sqlite3"))
+    tinyml("check", SOLUTIONS / NAME, "--task", "0.1")
+    assert "1 of" in tinyml("progress").stdout

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tinyml_course.grading.marker import mark_submission
 from tinyml_course.grading.paper import public_paper
+from tinyml_course.grading.progress import Progress, ProgressUnavailable
 from tinyml_course.grading.sandbox import Sandbox
-from tinyml_course.grading.tasks import find_task, tasks_of
+from tinyml_course.grading.tasks import find_task, notebook_of, tasks_of
 from tinyml_course.grading.verdict import Verdict
 from tinyml_course.launch import course_folder
 
@@ -42,6 +44,35 @@ def check_notebook(path: Path, *, task: str | None = None) -> tuple[Verdict, ...
     with Sandbox() as sandbox:
         paper = public_paper(exercise)
         return mark_submission(path, paper, sandbox, only=None if task is None else {task})
+
+
+def record_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """Store each attempt in the learner's progress; say so where the file does not allow it."""
+    try:
+        for verdict in verdicts:
+            Progress().record(verdict)
+    except ProgressUnavailable as fault:
+        print(f"Not recorded: {fault}", file=sys.stderr)
+
+
+def next_hint(task_id: str) -> str:
+    """Return the next rung of a task's ladder of hints, and record that it was shown.
+
+    Raises
+    ------
+    UnknownTask
+        If there is no such task.
+    ProgressUnavailable
+        If the progress file can't be used.
+    """
+    task, progress = find_task(task_id), Progress()
+    given = next(
+        done.hints for done in progress.standing(notebook_of(task_id)) if done.task == task
+    )
+    rung = min(given, len(task.hints) - 1)
+    progress.record_hint(task_id, rung)
+    again = ", again" if given > rung else ""
+    return f"Hint {rung + 1} of {len(task.hints)}{again}: {task.hints[rung]}"
 
 
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:
