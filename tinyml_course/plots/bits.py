@@ -119,9 +119,9 @@ def plot_bit_state(
     wrong = confusion - np.diag(np.diag(confusion))
     right.imshow(confusion, cmap="Blues", vmin=0, vmax=max(int(confusion.max()), 1))
     for row, column in np.argwhere(wrong >= max(3, int(wrong.max()) // 3)):
-        right.text(
-            column, row, f"{wrong[row, column]}", ha="center", va="center", fontsize=7, color=INK
-        )
+        count = wrong[row, column]
+        ink = "white" if count > 0.55 * confusion.max() else INK
+        right.text(column, row, f"{count}", ha="center", va="center", fontsize=7, color=ink)
     ticks = range(len(class_names))
     right.set_xticks(ticks, class_names, fontsize=8)
     right.set_yticks(ticks, class_names, fontsize=8)
