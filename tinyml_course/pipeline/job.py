@@ -147,7 +147,7 @@ def train_and_convert(
         model, train, epochs=schedule.float_epochs, learning_rate=schedule.learning_rate,
         description="float32 training", **common,
     )  # fmt: skip
-    aware = quantize_aware(model)
+    aware = quantize_aware(model, calibration=train.images)
     fit(
         aware, train, epochs=schedule.aware_epochs, learning_rate=schedule.aware_learning_rate,
         description="quantization-aware", **common,
