@@ -25,6 +25,7 @@ app = typer.Typer(
 
 EXIT_BAD_INPUT = 2
 EXIT_DOES_NOT_FIT = 3
+EXIT_NOT_YET = 3
 EXIT_INTERRUPTED = 130
 
 
@@ -202,7 +203,8 @@ def check(
     verdicts = check_notebook(notebook, task=task)
     record_verdicts(verdicts)
     print_verdicts(verdicts)
-    raise typer.Exit(int(any(verdict.status in ("failed", "refused") for verdict in verdicts)))
+    passed = all(verdict.status == "passed" for verdict in verdicts)
+    raise typer.Exit(0 if passed else EXIT_NOT_YET)
 
 
 @command

@@ -24,7 +24,7 @@ def test_check_names_points_and_faults(tmp_path):
     wrong = load_judges(SOLUTIONS, NAME)["0.1"].wrong[0]
     notebook = with_cells(read_notebook(SOLUTIONS / NAME), **{"0-1-hole": wrong.cell})
     done = tinyml("check", hand_in(tmp_path, notebook), "--task", "0.1")
-    assert done.returncode not in (0, 2)
+    assert done.returncode == 3
     assert f"{find_task('0.1').function}(" in done.stdout
 
 
@@ -32,7 +32,12 @@ def test_check_of_an_untouched_exercise_says_so():
     """Nothing was attempted, and nothing failed."""
     done = tinyml("check", EXERCISES / NAME, "--task", "0.1")
     assert "not attempted" in done.stdout
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_check_of_the_solution_succeeds():
+    """Status 0 once every part that is judged in public holds."""
+    assert tinyml("check", SOLUTIONS / NAME, "--task", "0.1").returncode == 0
 
 
 @pytest.mark.parametrize(
