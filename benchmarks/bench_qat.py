@@ -1,7 +1,7 @@
 """What quantization-aware training costs and what it promises: `python benchmarks/bench_qat.py`.
 
-For three networks: the time of a QAT epoch over that of a float32 epoch, both taken in this run
-(median over epochs, first one left out), and how often the converted bytes on the device runtime
+For three networks: the CPU time of a QAT epoch over that of a float32 epoch, taken in turns in
+this run (median over epochs, first one left out), and how often the converted bytes on the device runtime
 choose the class that the QAT model chooses.
 """
 
@@ -59,19 +59,25 @@ def residual_net(classes: int) -> Any:
 NETS = {"gesture_net": small_cnn, "separable": separable_net, "residual": residual_net}
 
 
-def epoch_seconds(model: Any, train: GestureSet, *, epochs: int) -> float:
-    """Return the median time of an epoch; the first one, which traces, does not count."""
-    model.compile(
-        load_keras().optimizers.Adam(5e-4),
-        "sparse_categorical_crossentropy",
-        steps_per_execution=len(train) // 32,
-    )
-    times = []
+def epoch_seconds(models: tuple[Any, ...], train: GestureSet, *, epochs: int) -> list[float]:
+    """Return each model's median CPU time of an epoch, in seconds.
+
+    Their epochs alternate, so that a busy machine slows all alike; the first, which traces, is
+    left out.
+    """
+    for model in models:
+        model.compile(
+            load_keras().optimizers.Adam(5e-4),
+            "sparse_categorical_crossentropy",
+            steps_per_execution=len(train) // 32,
+        )
+    times: list[list[float]] = [[] for _ in models]
     for _ in range(epochs + 1):
-        started = time.perf_counter()
-        model.fit(train.images, train.labels, batch_size=32, verbose=0)
-        times.append(time.perf_counter() - started)
-    return statistics.median(times[1:])
+        for model, taken in zip(models, times, strict=True):
+            started = time.process_time()
+            model.fit(train.images, train.labels, batch_size=32, verbose=0)
+            taken.append(time.process_time() - started)
+    return [statistics.median(taken[1:]) for taken in times]
 
 
 def agreement(aware: Any, train: GestureSet, test: GestureSet) -> tuple[float, float]:
@@ -86,19 +92,21 @@ def main() -> None:
     """Train, time and convert each network and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=5, help="timed epochs of each kind")
+    parser.add_argument("--nets", nargs="+", choices=NETS, default=list(NETS))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     gestures = draw_gestures(DIGITS, samples_per_class=200, seed=options.seed)
     train, test = split(gestures, test_fraction=0.5, seed=options.seed)
     table = Table("network", "weights", "float32 epoch", "QAT epoch", "ratio", "bytes", "agree")
-    for name, make in NETS.items():
+    for name in options.nets:
         seed_everything(options.seed)
-        model = make(len(train.class_names))
+        model = NETS[name](len(train.class_names))
         fit(model, train, epochs=15, seed=options.seed, learning_rate=4e-3, progress=False)
-        plain = epoch_seconds(model, train, epochs=options.epochs)
-        for bits in (8, 4):
-            aware = quantize_aware(model, weight_bits=bits, calibration=train.images)
-            aware_s = epoch_seconds(aware, train, epochs=options.epochs)
+        copies = [
+            quantize_aware(model, weight_bits=bits, calibration=train.images) for bits in (8, 4)
+        ]
+        plain, *slower = epoch_seconds((model, *copies), train, epochs=options.epochs)
+        for bits, aware, aware_s in zip((8, 4), copies, slower, strict=True):
             accuracy, agreed = agreement(aware, train, test)
             table.add_row(
                 name, f"{bits} bits", f"{1000 * plain:.0f} ms", f"{1000 * aware_s:.0f} ms",
