@@ -13,6 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from tinyml_course.plots.style import img_tag, render_png
+from tinyml_course.widgets.static import StaticExperiment, build_static, is_static_build
 
 MAX_STATES = 400
 """Most combinations of control values, so that a page without a kernel can hold them all."""
@@ -51,6 +52,11 @@ class Control:
             )
         if len(set(self.values)) != len(self.values):
             raise ValueError(f"values of {self.name!r} must differ from each other")
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The values as a learner reads them."""
+        return tuple(_format(value) for value in self.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +136,12 @@ class Experiment:
         """Return ipywidgets: question, a field for the prediction, then controls and figure.
 
         The figure appears once the learner has entered a prediction or chosen to skip it.
-        Needs a running kernel.
+        Needs a running kernel. While the book is built (``TINYML_COURSE_STATIC=1``) no kernel
+        will run where the page is read: the same as `static` comes back, and no widget is made,
+        so that the page asks the network for no widget library.
         """
+        if is_static_build():
+            return self.static()
         import ipywidgets as w
 
         picture = w.HTML()
@@ -146,13 +156,23 @@ class Experiment:
         result = w.VBox([*sliders.values(), picture])
         return _predict_first(self.question, result, update)
 
+    def static(self) -> StaticExperiment:
+        """Return a page's version of it: every state drawn now, none when it is read.
+
+        Raises
+        ------
+        ValueError
+            If it cannot be made to fit in a page.
+        """
+        return build_static(self)
+
 
 def _make_slider(control: Control) -> Any:
     import ipywidgets as w
 
     make = w.SelectionSlider if control.kind == "slider" else w.Dropdown
     return make(
-        options=[(_format(value), value) for value in control.values],
+        options=list(zip(control.texts, control.values, strict=True)),
         value=control.default,
         description=control.label,
         style={"description_width": "initial"},
