@@ -1,8 +1,8 @@
 """What quantization-aware training costs and what it promises: `python benchmarks/bench_qat.py`.
 
 For three networks: the CPU time of a QAT epoch over that of a float32 epoch, taken in turns in
-this run (median over epochs, first one left out), and how often the converted bytes on the device runtime
-choose the class that the QAT model chooses.
+this run (median over epochs, first one left out), and how often the converted bytes on the
+device runtime choose the class that the QAT model chooses.
 """
 
 from __future__ import annotations
