@@ -231,7 +231,7 @@ def draw_dense(rng):
     x[:4, 0] = (1, 5, -3, -7)
     scaling = (np.full(3, 2**30), np.zeros(3, np.int64))
     bias = np.zeros(3, np.int32)
-    return [*draws, (x, w, bias, (0, 0), scaling), (x, w, bias, (-2, 4), scaling)]
+    return [*draws, (x, w, bias, (0, 0), scaling), (x, w, bias, (-4, 4), scaling)]
 
 
 def exact_dense(args, result):
