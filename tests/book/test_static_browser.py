@@ -246,7 +246,7 @@ def test_the_pages_theme_wins_over_the_systems_which_decides_where_it_has_none(
     """Paper and figure follow `data-theme`, else the system's setting."""
     page = open_page(name, color_scheme=scheme)
     reveal(page)
-    assert (paper(page) == "rgb(22, 24, 28)") is dark
+    assert (paper(page) == "rgb(23, 23, 23)") is dark
     shown = first(page, ".tx-figure svg").evaluate("e => getComputedStyle(e).filter")
     assert (shown != "none") is dark
 
