@@ -10,8 +10,18 @@ from html import unescape
 import pytest
 
 import tinyml_course.widgets
+from tests.widgets import (
+    test_bits,
+    test_diagnosis,
+    test_mixed_precision,
+    test_pareto,
+    test_why_small,
+)
 from tests.widgets.test_experiment import line_experiment
+from tinyml_course.widgets.bits import bits_explorer, read_states
+from tinyml_course.widgets.diagnosis import fault_game, read_cases
 from tinyml_course.widgets.experiment import MAX_STATES, Control, Experiment
+from tinyml_course.widgets.mixed_precision import precision_experiment
 from tinyml_course.widgets.state_table import measure_compressed_bytes, unpack_states
 from tinyml_course.widgets.static import (
     MAX_WIDGET_BYTES,
@@ -20,6 +30,7 @@ from tinyml_course.widgets.static import (
     build_static,
     thin_longest,
 )
+from tinyml_course.widgets.why_small import ticket_explorer
 
 
 def find_experiments():
@@ -32,7 +43,22 @@ def find_experiments():
     return found
 
 
-EXPERIMENTS = find_experiments()
+def make_experiments():
+    """Return the experiments that notebooks make from what they measured, on small data."""
+    made = (
+        bits_explorer(read_states(test_bits.SHIPPED)),
+        fault_game(read_cases(test_diagnosis.SHIPPED)),
+        precision_experiment(
+            test_mixed_precision.ROWS, test_mixed_precision.PLANS, budget_bytes=2140
+        ),
+        *test_pareto.EXPERIMENTS,
+        test_why_small.teacher(),
+        ticket_explorer([test_why_small.round_of(kept) for kept in (0.5, 0.1)], side=4),
+    )
+    return {experiment.name: experiment for experiment in made}
+
+
+EXPERIMENTS = {**make_experiments(), **find_experiments()}
 
 
 def held_states(piece):
@@ -149,7 +175,10 @@ def test_the_reported_size_is_that_of_the_html():
 
 def test_the_course_has_experiments_with_different_names():
     """The walk finds the modules' experiments, and no two pieces of a page share an id."""
-    assert {"memory-budget-dense", "number-formats", "ste-explorer"} <= set(EXPERIMENTS)
+    held, made = find_experiments(), make_experiments()
+    assert {"memory-budget-dense", "number-formats", "ste-explorer"} <= set(held)
+    assert not set(held) & set(made)
+    assert len(made) == 7
     assert all(re.fullmatch(r"[a-z][a-z0-9-]*", name) for name in EXPERIMENTS)
 
 
