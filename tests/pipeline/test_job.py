@@ -84,7 +84,7 @@ def test_an_interrupted_training_leaves_nothing(tmp_path, monkeypatch):
     """Ctrl-C in the training leaves neither a folder nor a staging folder."""
     from tinyml_course.training import fit as fitting
 
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fitting, "_run_epoch", interrupted)
