@@ -151,6 +151,15 @@ def test_over_the_budget_the_longest_control_is_thinned_and_the_page_says_so():
     assert small.states == len(held_states(small)) == 12
 
 
+def test_thinning_turns_to_a_shorter_control_where_the_longest_cannot_be_thinned():
+    """Ends and a default between them are kept; the other control loses its middle."""
+    full = Control(name="slope", label="slope", values=(1, 2, 3), default=2)
+    short = Control(name="dashed", label="dashed", values=(4, 5, 6), default=6)
+    once = thin_longest((full, short))
+    assert [control.values for control in once] == [(1, 2, 3), (4, 6)]
+    assert thin_longest(once) == once
+
+
 def test_an_experiment_that_cannot_be_thinned_enough_is_refused():
     """The error names the experiment, its size and the remedy."""
     with pytest.raises(ValueError, match=r"'a-line' takes .* budget is 100: draw fewer"):

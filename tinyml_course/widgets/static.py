@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
+from string import Template
 from typing import TYPE_CHECKING, Any
 
 from tinyml_course.plots.style import render_svg
@@ -63,7 +64,7 @@ def is_static_build() -> bool:
 def build_static(experiment: Experiment, *, max_bytes: int = MAX_WIDGET_BYTES) -> StaticExperiment:
     """Return `experiment` as self-contained HTML, drawn by the function that serves it live.
 
-    Over the budget, the control with the most values keeps every second one, its ends and its
+    Over the budget, the longest control that can be thinned keeps every second one, its ends and its
     default, until the piece fits; the page says so.
 
     Parameters
@@ -95,22 +96,24 @@ def build_static(experiment: Experiment, *, max_bytes: int = MAX_WIDGET_BYTES) -
 
 
 def thin_longest(controls: tuple[Control, ...]) -> tuple[Control, ...]:
-    """Return `controls`, the one with the most values at every second of them.
+    """Return `controls`, the longest that can be thinned at every second of its values.
 
-    Its ends and its default stay. Where nothing can be left out, the controls come back as
-    they are.
+    Ends and default stay. Where nothing can be left out, the controls come back as they are.
     """
-    longest = max(range(len(controls)), key=lambda i: len(controls[i].values), default=None)
-    if longest is None:
-        return controls
-    old = controls[longest]
-    last = len(old.values) - 1
-    kept = tuple(
+    for i in sorted(range(len(controls)), key=lambda i: -len(controls[i].values)):
+        kept = _every_second(controls[i])
+        if kept != controls[i].values:
+            return (*controls[:i], replace(controls[i], values=kept), *controls[i + 1 :])
+    return controls
+
+
+def _every_second(control: Control) -> tuple[Any, ...]:
+    last = len(control.values) - 1
+    return tuple(
         value
-        for i, value in enumerate(old.values)
-        if i % 2 == 0 or i == last or value == old.default
+        for i, value in enumerate(control.values)
+        if i % 2 == 0 or i == last or value == control.default
     )
-    return (*controls[:longest], replace(old, values=kept), *controls[longest + 1 :])
 
 
 def _key(values: dict[str, Any]) -> tuple[Any, ...]:
@@ -150,37 +153,23 @@ def _write_html(
     thinned: tuple[str, ...],
 ) -> str:
     """Return the fragment; without JavaScript it shows the question and the first state."""
-    svg, alt = (start[0], html.escape(start[1], quote=True))
-    knobs = "\n".join(_write_control(control) for control in controls)
-    notes = "".join(f'<p class="tx-note">{html.escape(note)}</p>' for note in thinned)
-    strides = json.dumps(_strides(controls))
-    return f"""\
-<section class="tx-experiment" data-name="{experiment.name}" data-strides="{strides}" \
-aria-label="Experiment: {experiment.name.replace("-", " ")}">
-<style>{_read_asset("static.css")}</style>
-<p class="tx-question"><strong>Predict.</strong> {html.escape(experiment.question)}</p>
-<form class="tx-entry" hidden>
-<label>Your prediction <input class="tx-guess" type="text" autocomplete="off"></label>
-<button type="submit">Show the result</button>
-<button type="button" class="tx-skip">Skip the prediction</button>
-</form>
-<p class="tx-said" role="status"></p>
-<div class="tx-result">
-<div class="tx-controls" hidden>
-{knobs}
-</div>
-<div class="tx-figure" role="img" aria-label="{alt}">
-{svg}
-</div>
-<p class="tx-alt" aria-live="polite">{alt}</p>
-{notes}
-</div>
-<noscript><p class="tx-note">The controls need JavaScript; this is the state they start from.</p>\
-</noscript>
-<script type="text/plain" class="tx-states">{packed}</script>
-<script>{_read_asset("static.js")}</script>
-</section>
-"""
+
+    def escape(text: str) -> str:
+        return html.escape(text, quote=True)
+
+    return Template(_read_asset("static.html")).substitute(
+        name=experiment.name,
+        title=escape(experiment.name.replace("-", " ")),
+        question=escape(experiment.question),
+        strides=json.dumps(_strides(controls)),
+        controls="\n".join(_write_control(control) for control in controls),
+        figure=start[0],
+        alt=escape(start[1]),
+        notes="".join(f'<p class="tx-note">{escape(note)}</p>' for note in thinned),
+        packed=packed,
+        css=_read_asset("static.css"),
+        script=_read_asset("static.js"),
+    )
 
 
 def _write_control(control: Control) -> str:
