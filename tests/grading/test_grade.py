@@ -174,8 +174,9 @@ def test_pages_of_names_that_differ_in_case_do_not_collide():
 
 
 def test_item_statistics_name_the_commonest_failure(tmp_path, run):
-    """Pass rate and mean count the whole class, failures only those who tried."""
+    """Pass rate and mean count the whole class, failures only answers that could be judged."""
     hand_in(tmp_path / "class" / "ada", solved())
+    hand_in(tmp_path / "class" / "broken", b"{")
     hand_in(tmp_path / "class" / "untouched", untouched())
     for name in ("x", "y"):
         wrong = with_cells(solved(), **{"0-1-hole": JUDGES[0].wrong[1].cell})
@@ -184,6 +185,6 @@ def test_item_statistics_name_the_commonest_failure(tmp_path, run):
     with Gradebook(tmp_path / "book.sqlite3") as book:
         files = class_files(book.latest())
     first = next(csv.DictReader(io.StringIO(files["items.csv"].decode())))
-    assert ("4", "3", "0.2500") == (first["students"], first["attempted"], first["pass_rate"])
+    assert ("5", "3", "0.2000") == (first["students"], first["attempted"], first["pass_rate"])
     assert first["commonest_failure"].endswith("(2 of 3)")
     assert NAME == first["notebook"]

@@ -23,13 +23,13 @@ class Item:
     notebook, task : str
         Which.
     students, attempted : int
-        In the class; of them, with an answer.
+        In the class; of them, with an answer that could be judged.
     pass_rate : float
         Share of the class with full points.
     mean_share : float
         Mean of the points over the class, as a share of what could be earned.
     commonest_failure : str
-        Part, or reason, that failed most often, with how often; empty if nothing failed.
+        Part that failed most often among these, with how often; empty if none failed.
     median_seconds : float
         Wall time of judging one answer.
     discrimination : float or None
@@ -58,7 +58,7 @@ def summarise(grades: Sequence[Grade]) -> list[Item]:
 
 def _summarise(key: tuple[str, str], found: list[Grade], grades: Sequence[Grade]) -> Item:
     verdicts = [grade.verdict for grade in found]
-    tried = [v for v in verdicts if v.status != "not attempted"]
+    tried = [v for v in verdicts if v.parts]
     return Item(
         notebook=key[0],
         task=key[1],
@@ -74,12 +74,7 @@ def _summarise(key: tuple[str, str], found: list[Grade], grades: Sequence[Grade]
 
 def _commonest(verdicts: Sequence[Verdict]) -> str:
     faults = Counter(
-        name
-        for verdict in verdicts
-        for name in (
-            [part.name for part in verdict.parts if part.points < part.max_points]
-            or ([verdict.reason] if verdict.reason else [])
-        )
+        part.name for verdict in verdicts for part in verdict.parts if part.points < part.max_points
     )
     if not faults:
         return ""
