@@ -64,8 +64,8 @@ def is_static_build() -> bool:
 def build_static(experiment: Experiment, *, max_bytes: int = MAX_WIDGET_BYTES) -> StaticExperiment:
     """Return `experiment` as self-contained HTML, drawn by the function that serves it live.
 
-    Over the budget, the longest control that can be thinned keeps every second one, its ends and its
-    default, until the piece fits; the page says so.
+    Over the budget, the longest control that can be thinned keeps every second value, its ends
+    and its default, until the piece fits; the page says so.
 
     Parameters
     ----------
