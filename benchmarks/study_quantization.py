@@ -1,6 +1,6 @@
 """Measure how accuracy falls with the bits of weights and activations, for PTQ and QAT.
 
-Run from the repository's root (about 15 minutes of one core for 5 seeds):
+Run from the repository's root (about half an hour on two shared cores for 5 seeds):
 
     python benchmarks/study_quantization.py
 
