@@ -24,8 +24,8 @@ STATIC_VARIABLE = "TINYML_COURSE_STATIC"
 MAX_PAGE_BYTES = 1_500_000
 """Most bytes of a page after compression."""
 
-MAX_WIDGET_BYTES = 400_000
-"""Most compressed bytes of one experiment, so that three and their text share a page."""
+MAX_WIDGET_BYTES = 700_000
+"""Most compressed bytes of one experiment, so that two and their text share a page."""
 
 
 @dataclass(frozen=True, slots=True)
