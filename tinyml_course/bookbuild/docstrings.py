@@ -1,0 +1,60 @@
+"""Sphinx extension: docstrings that read well in a terminal become valid reStructuredText.
+
+References become a numbered list: numpydoc's `.. [1]` would be one footnote for a whole page of
+modules. Absolute values such as |w| keep their bars, and lone stars stay stars.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+ENTRY = re.compile(r"^(\s*)\.\. \[(\d+)\] ")
+CITATION = re.compile(r"\[(\d+)\]_")
+MARKUP = re.compile(r"(``.*?``|`[^`]*`|\*\w[^*]*\*)|(\|(?=\S)|(?<=\S)\||\*|(?<=\w)_(?!\w))")
+
+
+def list_references(lines: list[str]) -> list[str]:
+    """Return the docstring's `lines` with footnotes as list items and citations as plain text.
+
+    Examples
+    --------
+    >>> list_references(["As in [1]_.", "", ".. [1] Jacob et al.,", "   section 2.1."])
+    ['As in [1].', '', '1. Jacob et al.,', '   section 2.1.']
+    """
+    return [CITATION.sub(r"[\1]", ENTRY.sub(r"\1\2. ", line)) for line in lines]
+
+
+def keep_marks(lines: list[str]) -> list[str]:
+    r"""Return `lines` with marks escaped, except in code, emphasis, examples and lists.
+
+    Examples
+    --------
+    >>> keep_marks(["half of |w|, see ``a|b``", ">>> 2 * 3"])
+    ['half of \\|w\\|, see ``a|b``', '>>> 2 * 3']
+    """
+    kept, example = [], False
+    for line in lines:
+        start = line.lstrip()
+        example = start.startswith(">>>") or (example and bool(start))
+        plain = example or start.startswith(("* ", "**"))
+        kept.append(line if plain else MARKUP.sub(_escape, line))
+    return kept
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[1] or "\\" + found[2]
+
+
+def edit_docstring(
+    app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Edit `lines` in place, as autodoc's event asks; runs before napoleon."""
+    del app, what, name, obj, options
+    lines[:] = keep_marks(list_references(lines))
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register the edit with autodoc."""
+    app.connect("autodoc-process-docstring", edit_docstring, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
