@@ -119,7 +119,7 @@ def build_book(folder: Path, *, out: Path | None = None, config: Path | None = N
 def warnings_of(log: str) -> tuple[str, ...]:
     """Return the log's warnings and errors, or its last lines where it has none."""
     lines = COLOURS.sub("", log).splitlines()
-    found = [line for line in lines if "WARNING" in line or "ERROR" in line]
+    found = [line for line in lines if "WARNING:" in line or "ERROR:" in line]
     return tuple(found or lines[-15:])
 
 

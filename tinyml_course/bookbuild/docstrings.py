@@ -30,15 +30,20 @@ def keep_marks(lines: list[str]) -> list[str]:
 
     Examples
     --------
-    >>> keep_marks(["half of |w|, see ``a|b``", ">>> 2 * 3"])
-    ['half of \\|w\\|, see ``a|b``', '>>> 2 * 3']
+    >>> keep_marks(["half of |w|, see ``a|b``::", "", "    |w|", ">>> 2 * 3"])
+    ['half of \\|w\\|, see ``a|b``::', '', '    |w|', '>>> 2 * 3']
     """
-    kept, example = [], False
+    kept, example, literal = [], False, None
     for line in lines:
         start = line.lstrip()
+        indent = len(line) - len(start)
+        if start and literal is not None and indent <= literal:
+            literal = None
         example = start.startswith(">>>") or (example and bool(start))
-        plain = example or start.startswith(("* ", "**"))
+        plain = example or literal is not None or start.startswith(("* ", "**"))
         kept.append(line if plain else MARKUP.sub(_escape, line))
+        if literal is None and start.rstrip().endswith("::"):
+            literal = indent
     return kept
 
 
