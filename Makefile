@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NBVAL := --nbval-lax --nbval-kernel-name tinyml-course --nbval-cell-timeout 120
 
-.PHONY: learn test fast check bench setup-learn setup-dev clean
+.PHONY: learn test fast check bench book book-serve setup-learn setup-dev setup-book clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make fast     the tests that need no TensorFlow (seconds)"
 	@echo "make check    style, types and layers"
 	@echo "make bench    side-by-side measurements"
+	@echo "make book     build the online book (make book-serve shows it)"
 	@echo "make clean    remove the virtual environment"
 
 learn: setup-learn
@@ -33,7 +34,13 @@ check: setup-dev
 bench: setup-dev
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-setup-learn setup-dev: setup-%: need-python
+book: setup-book
+	@$(BIN)/tinyml book $(ARGS)
+
+book-serve: book
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+setup-learn setup-dev setup-book: setup-%: need-python
 	@$(PYTHON) tinyml_course/bootstrap.py --venv $(VENV) --extra $*
 
 need-python:

@@ -262,6 +262,19 @@ def release(
     print(f"Wrote {count} files to {folder}/; scanned for solutions, none found.")
 
 
+@command
+def book(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for _build; else the course's own.")
+    ] = None,
+) -> None:
+    """Build the online book, and say which notebooks ran."""
+    from tinyml_course.bookbuild.build import build_book
+    from tinyml_course.launch import course_folder
+
+    print(build_book(course_folder(), out=out))
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -14,7 +14,7 @@ from tinyml_course.grading.notebook import read_notebook
 
 GIVEN = (
     "README.md", "LICENSE", "CHANGELOG.md", "Makefile", "pyproject.toml", "requirements.lock",
-    "_config.yml", "_toc.yml", "index.md", "chapters", "exercises", "tinyml_course",
+    "_config.yml", "_toc.yml", "index.md", "book", "chapters", "exercises", "tinyml_course",
 )  # fmt: skip
 """What a class gets; everything else stays with the instructor, above all ``solutions``."""
 
