@@ -5,57 +5,17 @@ Most are the solution with one piece of it changed, so that they follow it.
 
 from __future__ import annotations
 
-import json
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import tflite
 
-from tinyml_course.device.flatbuffer import read_model
 from tinyml_course.grading.judge import WrongAnswer
+from tinyml_course.grading.mistakes import Mistakes, with_last_weights
 
-SOLUTIONS = Path(__file__).parents[1]
-
-
-@cache
-def solution(task: str) -> str:
-    """Return the source of a task's hole in the solution notebook."""
-    notebook = json.loads((SOLUTIONS / "01_quantization.ipynb").read_text())
-    key = f"{task.replace('.', '-')}-hole"
-    return "".join(next(cell["source"] for cell in notebook["cells"] if cell["id"] == key))
-
-
-def mistake(task: str, name: str, score: float, change: tuple[str, str]) -> WrongAnswer:
-    """Return the solution with one piece of its text replaced by another."""
-    right, wrong = change
-    if solution(task).count(right) != 1:
-        raise ValueError(f"{task} {name!r}: the solution must hold {right!r} exactly once")
-    return WrongAnswer(name, score, solution(task).replace(right, wrong))
-
-
-def instead(task: str, name: str, score: float, body: str) -> WrongAnswer:
-    """Return the solution with its body replaced by lines of code."""
-    head, _, _ = solution(task).partition("    # solution")
-    return WrongAnswer(name, score, head + "".join(f"    {line}\n" for line in body.split("\n")))
-
-
-def product(name: str = "1.11.tflite") -> bytes:
-    """Return the solution's own model."""
-    return (SOLUTIONS / "products" / name).read_bytes()
-
-
-def with_last_weights(change) -> bytes:
-    """Return the model with the int8 weights (K, C) of its last layer changed."""
-    graph = read_model(product()).subgraphs[0]
-    dense = next(op for op in graph.ops if op.name == "FULLY_CONNECTED")
-    weights = graph.tensors[dense.inputs[1]]
-    root = tflite.Model.GetRootAs(product())
-    codes = root.Buffers(weights.buffer).DataAsNumpy().view(np.int8)
-    if product().count(codes.tobytes()) != 1:
-        raise ValueError("the weights of the last layer must occur once in the file")
-    changed = change(codes.reshape(weights.shape))
-    return product().replace(codes.tobytes(), changed.astype(np.int8).tobytes())
+CHAPTER = Mistakes(Path(__file__).parents[1] / "01_quantization.ipynb")
+mistake, instead = CHAPTER.mistake, CHAPTER.instead
+product = partial(CHAPTER.product, "1.11.tflite")
 
 
 GREEDY = """\
@@ -238,14 +198,18 @@ WRONG = {
         ),
     ),
     "1.11": (
-        WrongAnswer("lost its last weights", 0, product=lambda: with_last_weights(np.zeros_like)),
+        WrongAnswer(
+            "lost its last weights", 0, product=lambda: with_last_weights(product(), np.zeros_like)
+        ),
         WrongAnswer(
             "classes in another order",
             0,
-            product=lambda: with_last_weights(lambda w: np.roll(w, 1, axis=0)),
+            product=lambda: with_last_weights(product(), lambda w: np.roll(w, 1, axis=0)),
         ),
         WrongAnswer("twice as large", 12, product=lambda: product() + bytes(16_000)),
-        WrongAnswer("left in floats", 7.4203, product=lambda: product("1.11-floats.tflite")),
+        WrongAnswer(
+            "left in floats", 7.4203, product=partial(CHAPTER.product, "1.11-floats.tflite")
+        ),
         WrongAnswer("half of it", 0, product=lambda: product()[: len(product()) // 2]),
     ),
 }  # fmt: skip

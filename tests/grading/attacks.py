@@ -64,7 +64,7 @@ def weight_bytes(inputs, outputs, bits):
     "reads the solution from disk": '''
 import glob, json
 def weight_bytes(inputs, outputs, bits):
-    for base in ("{root}", "..", "/scratch", "/work/main", "/repo"):
+    for base in ("{root}", "..", "/scratch", "/repo"):
         for path in glob.glob(base + "/**/solutions/*.ipynb"):
             space = {{}}
             for cell in json.load(open(path))["cells"]:

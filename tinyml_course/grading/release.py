@@ -22,7 +22,8 @@ KEPT_BACK = frozenset(
     f"tinyml_course/grading/{name}"
     for name in (
         "author.py", "class_report.py", "class_run.py", "fingerprint.py", "grade.py",
-        "gradebook.py", "items.py", "judge.py", "leaks.py", "release.py", "templates",
+        "gradebook.py", "items.py", "judge.py", "leaks.py", "mistakes.py", "release.py",
+        "templates",
     )
 )  # fmt: skip
 """The instructor's side of the package: judges, class runs, authoring."""
