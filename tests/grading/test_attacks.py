@@ -11,6 +11,8 @@ from tests.grading.handed_in import hand_in, with_cells
 from tests.grading.sample import solved
 from tinyml_course.grading.marker import mark_submission
 
+pytestmark = pytest.mark.slow
+
 MARKS = "student,points\nvictim,20\n"
 
 

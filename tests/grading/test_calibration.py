@@ -20,6 +20,8 @@ from tinyml_course.grading.submission import read_submission
 from tinyml_course.grading.tasks import find_task, notebook_of, tasks_of
 from tinyml_course.grading.wire import encode
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = sorted(path.name for path in SOLUTIONS.glob("*.ipynb"))
 JUDGES = {task: j for name in NOTEBOOKS for task, j in load_judges(SOLUTIONS, name).items()}
 WRONG = {f"{task} {wrong.name}": (task, wrong) for task in JUDGES for wrong in JUDGES[task].wrong}

@@ -19,6 +19,8 @@ from tinyml_course.grading.product import (
 from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.task import Part, Task
 
+pytestmark = pytest.mark.slow
+
 MODELS = ROOT / "tests" / "device" / "truth" / "models"
 NAME = "9.1.tflite"
 RNG = np.random.default_rng(0)

@@ -18,6 +18,8 @@ from tinyml_course.grading.sandbox import Sandbox
 from tinyml_course.grading.seccomp import build_filter
 from tinyml_course.grading.session import Order, ProcessEnded
 
+pytestmark = pytest.mark.slow
+
 PATIENT = replace(QUICK, wall_s=60.0)
 """A busy machine may give a process little time; the limit of processor time comes first here."""
 

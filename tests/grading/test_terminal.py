@@ -12,6 +12,8 @@ from tinyml_course.grading.judge import load_judges
 from tinyml_course.grading.notebook import read_notebook
 from tinyml_course.grading.tasks import find_task
 
+pytestmark = pytest.mark.slow
+
 
 def tinyml(*words, cwd=None):
     """Run the command in a fresh process and return it, finished."""

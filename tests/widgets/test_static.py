@@ -32,6 +32,8 @@ from tinyml_course.widgets.static import (
 )
 from tinyml_course.widgets.why_small import ticket_explorer
 
+pytestmark = pytest.mark.slow
+
 
 def find_experiments():
     """Return every experiment that a widget module holds by name."""
