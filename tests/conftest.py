@@ -14,6 +14,33 @@ settings.register_profile("course", deadline=None, derandomize=True)
 settings.load_profile("course")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+LONG = frozenset(
+    {
+        "test_arena_peak.py", "test_arena_random.py", "test_cli.py", "test_emulate.py",
+        "test_firmware.py", "test_imports.py", "test_load.py", "test_marker.py",
+        "test_observers.py", "test_progress.py", "test_release.py", "test_repack.py",
+        "test_runtime.py", "test_slim.py", "test_budget.py", "test_why_small.py",
+        "test_allocation.py", "test_arena_walk.py", "test_grade.py", "test_memory_map.py",
+        "test_svg.py",
+    }
+)  # fmt: skip
+"""Files that start processes, search at length or draw many figures: too long for the fast tier."""
+LONG_WIDGETS = frozenset({"test_fake_quant.py", "test_qat.py", "test_quantizer.py"})
+"""The same, below ``tests/widgets`` only."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of long files as slow."""
+    for item in items:
+        if ROOT / "tests" not in item.path.parents:
+            continue
+        in_widgets = item.path.parent.name == "widgets"
+        if item.path.name in LONG or (in_widgets and item.path.name in LONG_WIDGETS):
+            item.add_marker("slow")
+
+
 RECORDINGS = ROOT.parent / "shared" / "data" / "magic_wand_digits"
 
 
