@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from tests.browser import launch_browser
 from tinyml_course.core.environment import prepare_environment
 
 prepare_environment()
@@ -50,3 +53,14 @@ def recordings() -> Path:
     if not RECORDINGS.is_dir():
         pytest.skip("the real strokes are not beside this checkout")
     return RECORDINGS
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One headless Chromium for the tests of a file; they are skipped where there is none.
+
+    Not for the whole session: Playwright keeps an event loop running, and the notebooks that
+    another file's tests run need their own.
+    """
+    with launch_browser() as running:
+        yield running

@@ -1,8 +1,6 @@
 """Experiments in a headless Chromium: no kernel, no network, mouse and keyboard."""
 
 import http.server
-import os
-import shutil
 import threading
 from functools import partial
 
@@ -15,13 +13,6 @@ from tinyml_course.widgets.quantizer import SPELLING
 
 pytestmark = pytest.mark.slow
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="no browser driver: pip install playwright"
-)
-
-BROWSER = os.environ.get("TINYML_COURSE_BROWSER") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 HEAD = '<!doctype html><html lang="en" {theme}><head><meta charset="utf-8"><title>t</title></head>'
 
 
@@ -69,17 +60,6 @@ def site(tmp_path_factory):
     yield f"http://127.0.0.1:{server.server_port}", folder
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Start Chromium once; skip where none is installed."""
-    if BROWSER is None:
-        pytest.skip("no Chromium found: install one, or name it in TINYML_COURSE_BROWSER")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture
