@@ -1,0 +1,182 @@
+"""Sphinx extension: names of the package, terms of the glossary and papers become links.
+
+The notebooks are written for JupyterLab, where a Sphinx role would stand as raw text. They write
+a name as inline code, a new term in bold or italics, a source as an ordinary Markdown link; the
+book makes a link of each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+DEFINED = re.compile(r"^(?:def|class) (\w+)|^(\w+) *=", re.MULTILINE)
+GLOSSARY = "book/glossary"
+TOP_LEVEL = ("function", "class", "exception", "data")
+
+
+def find_object(text: str, names: Iterable[str]) -> str | None:
+    """Return the one of `names` that the inline code `text` means, or None.
+
+    Parameters
+    ----------
+    text : str
+        For instance ``plan_arena``, ``cost.estimate_cost`` or ``slim(model)``.
+    names : iterable of str
+        Full dotted names, such as ``tinyml_course.cost.estimate.estimate_cost``.
+
+    Returns
+    -------
+    str or None
+        None where `text` is no name, no public one, or means several.
+
+    Examples
+    --------
+    >>> names = ["tinyml_course.cost.estimate.estimate_cost", "tinyml_course.device.slim.slim"]
+    >>> find_object("tinyml_course.cost.estimate_cost", names)
+    'tinyml_course.cost.estimate.estimate_cost'
+    >>> find_object("slim(model)", names)
+    'tinyml_course.device.slim.slim'
+    >>> find_object("estimate", names) is None
+    True
+    """
+    if not NAME.fullmatch(text):
+        return None
+    parts = text.partition("(")[0].split(".")
+    found = [name for name in names if _is_short_for(parts, name.split("."))]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_short_for(parts: list[str], full: list[str]) -> bool:
+    """Whether `parts` ends like `full` and leaves out only names between."""
+    if parts[-1] != full[-1]:
+        return False
+    rest = iter(full)
+    return all(part in rest for part in parts)
+
+
+def find_term(text: str, terms: Iterable[str]) -> str | None:
+    """Return the one of the glossary's `terms` that `text` spells, in any case, or its plural.
+
+    Examples
+    --------
+    >>> find_term("Lottery tickets", ["lottery ticket"]), find_term("at most", ["arena"])
+    ('lottery ticket', None)
+    """
+    plain = " ".join(text.split()).casefold()
+    spelled = {term.casefold(): term for term in terms}
+    singular = plain.removesuffix("s")
+    return spelled.get(plain) or (spelled.get(singular) if plain != singular else None)
+
+
+def defined_names(source: str) -> frozenset[str]:
+    r"""Return the names that a page's own code defines; those do not mean the package's.
+
+    Examples
+    --------
+    >>> sorted(defined_names("class Net: ...\nslim = convert(net)"))
+    ['Net', 'slim']
+    """
+    return frozenset(first or second for first, second in DEFINED.findall(source))
+
+
+def name_anchors(app: Any, env: Any) -> list[str]:
+    """Let Markdown links reach objects, terms and papers: ``page.md#anchor``.
+
+    The parser knows the anchors of headings only; this adds those of every domain.
+    """
+    del app
+    for domain in env.domains.values():
+        for _, title, _, page, anchor, _ in domain.get_objects():
+            if page not in env.all_docs:
+                continue
+            slugs = env.metadata[page].setdefault("myst_slugs", {})
+            slugs.setdefault(anchor, (0, anchor, title))
+    for paper in getattr(env.domains.get("cite"), "citations", ()):
+        page = paper.bibliography_key.docname
+        slugs = env.metadata[page].setdefault("myst_slugs", {})
+        slugs.setdefault(paper.key, (0, paper.citation_id, paper.key))
+    return []
+
+
+def link_page(app: Any, tree: Any, page: str) -> None:
+    """Make links of the names and of the terms' first uses on one page."""
+    if app.builder.format != "html":
+        return
+    _link_names(app, tree, page)
+    if page != GLOSSARY and not page.startswith("book/api/"):
+        _link_terms(app, tree, page)
+
+
+def _link_names(app: Any, tree: Any, page: str) -> None:
+    """Link inline code; a docstring's single backticks become code first."""
+    from docutils import nodes
+
+    objects = {
+        name: (target, anchor, kind)
+        for name, _, kind, target, anchor, _ in app.env.domains["py"].get_objects()
+        if kind != "module"
+    }
+    top = [name for name, (_, _, kind) in objects.items() if kind in TOP_LEVEL]
+    own = defined_names("\n".join(block.astext() for block in tree.findall(nodes.literal_block)))
+    for quoted in list(tree.findall(nodes.title_reference)):
+        quoted.replace_self(nodes.literal("", quoted.astext()))
+    for code in list(tree.findall(nodes.literal)):
+        text = code.astext()
+        found = find_object(text, objects if "." in text.partition("(")[0] else top)
+        if not found or text.partition("(")[0] in own or _is_linked(code):
+            continue
+        target, anchor, _ = objects[found]
+        _wrap(code, _address(app, page, target, anchor), found)
+
+
+def _link_terms(app: Any, tree: Any, page: str) -> None:
+    """Link the first bold or italic use of each term; bold before italic, as it introduces."""
+    from docutils import nodes
+
+    terms = {
+        title: anchor
+        for _, title, kind, target, anchor, _ in app.env.domains["std"].get_objects()
+        if kind == "term" and target == GLOSSARY
+    }
+    seen: set[str] = set()
+    for kind in (nodes.strong, nodes.emphasis):
+        for word in list(tree.findall(kind)):
+            term = find_term(word.astext(), terms)
+            if term and term not in seen and not _is_linked(word):
+                seen.add(term)
+                _wrap(word, _address(app, page, GLOSSARY, terms[term]), f"Glossary: {term}")
+
+
+def _address(app: Any, page: str, target: str, anchor: str) -> str:
+    own = "" if page == target else app.builder.get_relative_uri(page, target)
+    return f"{own}#{anchor}"
+
+
+def _is_linked(node: Any) -> bool:
+    """Whether `node` stands in a link, a heading or a signature, which stay as they are."""
+    from docutils import nodes
+    from sphinx.addnodes import desc_signature
+
+    while node is not None:
+        if isinstance(node, nodes.reference | nodes.title | desc_signature):
+            return True
+        node = node.parent
+    return False
+
+
+def _wrap(node: Any, address: str, title: str) -> None:
+    from docutils import nodes
+
+    link = nodes.reference("", "", internal=True, refuri=address, reftitle=title)
+    node.replace_self(link)
+    link += node
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register after reading, when all anchors are known."""
+    app.connect("env-updated", name_anchors, priority=900)  # after the bibliography's
+    app.connect("doctree-resolved", link_page)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
