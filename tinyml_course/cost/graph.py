@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinyml_course.core.arch import ArchSpec, LayerSpec
+from tinyml_course.core.arch import ArchSpec, LayerSpec, PlacedBlock, place_blocks
 from tinyml_course.core.graph import TYPE_BITS, OpInfo, TensorGraph, TensorInfo
 
 SAME, VALID = 0, 1
@@ -27,7 +27,8 @@ def arch_graph(spec: ArchSpec) -> TensorGraph:
     Returns
     -------
     TensorGraph
-        Convolutions, MEAN over height and width, FULLY_CONNECTED, SOFTMAX.
+        Convolutions, additions and poolings of the blocks, MEAN over height and width,
+        FULLY_CONNECTED, SOFTMAX.
 
     Examples
     --------
@@ -38,13 +39,15 @@ def arch_graph(spec: ArchSpec) -> TensorGraph:
     graph = _GraphBuilder()
     image = graph.activation("input", (1, *spec.input_shape))
     last = image
-    for number, layer in enumerate(spec.layers):
-        last = _add_block(graph, last, layer, f"block {number}")
+    for number, block in enumerate(place_blocks(spec)):
+        last = _add_block(graph, last, block, f"block {number}")
     channels = graph.shape(last)[-1]
     axes = graph.constant("axes", (2,), "INT32", scales=0)
     pooled = graph.activation("pooled", (1, channels))
     graph.operator("MEAN", (last, axes), pooled, {"keep_dims": False})
-    logits = _add_dense(graph, pooled, spec.classes)
+    if spec.hidden:
+        pooled = _add_dense(graph, pooled, spec.hidden, "hidden", activation="relu")
+    logits = _add_dense(graph, pooled, spec.classes, "logits")
     probabilities = graph.activation("probabilities", (1, spec.classes))
     graph.operator("SOFTMAX", (logits,), probabilities, {"beta": 1.0})
     return TensorGraph(
@@ -101,13 +104,32 @@ def _bytes(shape: tuple[int, ...], dtype: str) -> int:
     return elements * TYPE_BITS[dtype] // 8
 
 
-def _add_block(graph: _GraphBuilder, x: int, layer: LayerSpec, name: str) -> int:
-    if layer.op == "conv":
-        return _add_conv(graph, x, layer, layer.kernel, name)
-    x = _add_depthwise(graph, x, layer, name)
-    if layer.op == "separable":
-        return _add_conv(graph, x, layer, 1, f"{name} pointwise")
-    return x
+def _add_block(graph: _GraphBuilder, x: int, block: PlacedBlock, name: str) -> int:
+    layer, y = block.layer, x
+    if layer.op != "conv":
+        y = _add_depthwise(graph, y, layer, name)
+    if layer.op != "depthwise":
+        pointwise = layer.op == "separable"
+        kernel, label = (1, f"{name} pointwise") if pointwise else (layer.kernel, name)
+        y = _add_conv(graph, y, layer, kernel, label)
+    if layer.skip:
+        total = graph.activation(f"{name} sum", (1, *block.inner_shape))
+        graph.operator("ADD", (x, y), total, {"fused_activation_function": NONE})
+        y = total
+    if layer.pool > 1:
+        y = _add_pool(graph, y, block, name)
+    return y
+
+
+def _add_pool(graph: _GraphBuilder, x: int, block: PlacedBlock, name: str) -> int:
+    side = block.layer.pool
+    y = graph.activation(f"{name} pool", (1, *block.output_shape))
+    options = {
+        "padding": SAME, "stride_w": side, "stride_h": side, "filter_width": side,
+        "filter_height": side, "fused_activation_function": NONE,
+    }  # fmt: skip
+    graph.operator("MAX_POOL_2D", (x,), y, options)
+    return y
 
 
 def _add_conv(graph: _GraphBuilder, x: int, layer: LayerSpec, kernel: int, name: str) -> int:
@@ -136,13 +158,13 @@ def _add_depthwise(graph: _GraphBuilder, x: int, layer: LayerSpec, name: str) ->
     return y
 
 
-def _add_dense(graph: _GraphBuilder, x: int, classes: int) -> int:
-    weights = graph.constant("dense weights", (classes, graph.shape(x)[-1]), "INT8", scales=1)
-    bias = graph.constant("dense bias", (classes,), "INT32", scales=1)
-    y = graph.activation("logits", (1, classes))
+def _add_dense(graph: _GraphBuilder, x: int, units: int, name: str, *, activation: str = "") -> int:
+    weights = graph.constant(f"{name} weights", (units, graph.shape(x)[-1]), "INT8", scales=1)
+    bias = graph.constant(f"{name} bias", (units,), "INT32", scales=1)
+    y = graph.activation(name, (1, units))
     options = {
-        "fused_activation_function": NONE, "weights_format": 0, "keep_num_dims": False,
-        "asymmetric_quantize_inputs": False,
+        "fused_activation_function": FUSED.get(activation, NONE), "weights_format": 0,
+        "keep_num_dims": False, "asymmetric_quantize_inputs": False,
     }  # fmt: skip
     graph.operator("FULLY_CONNECTED", (x, weights, bias), y, options)
     return y

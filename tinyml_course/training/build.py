@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinyml_course.core.arch import ArchSpec, LayerSpec, gesture_net
+from tinyml_course.core.arch import ArchSpec, LayerSpec, PlacedBlock, gesture_net, place_blocks
 from tinyml_course.core.environment import load_keras
 
 BATCH_NORM_MOMENTUM = 0.9
@@ -12,7 +12,7 @@ BATCH_NORM_MOMENTUM = 0.9
 
 
 def build(spec: ArchSpec) -> Any:
-    """Return `spec` as an untrained `tf_keras` Sequential model with softmax outputs.
+    """Return `spec` as an untrained `tf_keras` model with softmax outputs.
 
     Convolutions carry no bias (the normalisation that follows has one), and a separable
     block is written as depthwise plus 1x1 convolution, the form that tfmot quantizes. Layers
@@ -21,25 +21,64 @@ def build(spec: ArchSpec) -> Any:
     Parameters
     ----------
     spec : ArchSpec
-        Blocks, classes and input shape.
+        Blocks, head and input shape.
 
     Returns
     -------
-    tf_keras.Sequential
-        Input (N, H, W, C) float32 in [0, 1]; output (N, K) float32 probabilities.
+    tf_keras.Model
+        Input (N, H, W, C) float32 in [0, 1]; output (N, K) float32 probabilities. A Sequential
+        one where no block has a skip.
     """
     keras = load_keras()
-    stack: list[Any] = [keras.layers.Input(spec.input_shape, name="x")]
-    for number, layer in enumerate(spec.layers):
-        stack += _block(layer, f"{number}")
-    stack += [
+    blocks = place_blocks(spec)
+    image = keras.layers.Input(spec.input_shape, name="x")
+    if not any(block.layer.skip for block in blocks):
+        stack = [layer for n, block in enumerate(blocks) for layer in _layers(block, f"{n}")]
+        return keras.Sequential([image, *stack, *_head(spec)], name="m")
+    last = image
+    for number, block in enumerate(blocks):
+        last = _connect(block, f"{number}", last)
+    return keras.Model(image, _chain(_head(spec), last), name="m")
+
+
+def _connect(block: PlacedBlock, number: str, x: Any) -> Any:
+    """Return the output of a block that may have a skip, fed with `x`."""
+    keras = load_keras()
+    y = _chain(_convolutions(block.layer, number), x)
+    if block.layer.skip:
+        y = keras.layers.Add(name=f"s{number}")([x, y])
+    return _chain(_pooling(block.layer, number), y)
+
+
+def _chain(layers: list[Any], x: Any) -> Any:
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _layers(block: PlacedBlock, number: str) -> list[Any]:
+    return [*_convolutions(block.layer, number), *_pooling(block.layer, number)]
+
+
+def _pooling(layer: LayerSpec, number: str) -> list[Any]:
+    keras = load_keras()
+    if layer.pool == 1:
+        return []
+    return [keras.layers.MaxPooling2D(layer.pool, padding="same", name=f"p{number}")]
+
+
+def _head(spec: ArchSpec) -> list[Any]:
+    keras = load_keras()
+    dense = keras.layers.Dense
+    hidden = [dense(spec.hidden, activation="relu", name="h")] if spec.hidden else []
+    return [
         keras.layers.GlobalAveragePooling2D(name="pool"),
-        keras.layers.Dense(spec.classes, activation="softmax", name="out"),
+        *hidden,
+        dense(spec.classes, activation="softmax", name="out"),
     ]
-    return keras.Sequential(stack, name="m")
 
 
-def _block(layer: LayerSpec, number: str) -> list[Any]:
+def _convolutions(layer: LayerSpec, number: str) -> list[Any]:
     keras = load_keras()
     spatial = {"strides": layer.stride, "padding": "same", "use_bias": False}
     if layer.op == "conv":
