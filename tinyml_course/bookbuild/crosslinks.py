@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
-DEFINED = re.compile(r"^(?:def|class) (\w+)|^(\w+) *=", re.MULTILINE)
+DEFINED = re.compile(r"^(?:def|class) (\w+)|^(\w+(?:, *\w+)*) *=(?!=)", re.MULTILINE)
+IMPORTED = re.compile(r"^from (tinyml_course\S*) import (\([^)]*\)|.*)", re.MULTILINE)
 GLOSSARY = "book/glossary"
 TOP_LEVEL = ("function", "class", "exception", "data")
 
@@ -76,10 +77,26 @@ def defined_names(source: str) -> frozenset[str]:
 
     Examples
     --------
-    >>> sorted(defined_names("class Net: ...\nslim = convert(net)"))
-    ['Net', 'slim']
+    >>> sorted(defined_names("class Net: ...\nfit, cut = slim(model)"))
+    ['Net', 'cut', 'fit']
     """
-    return frozenset(first or second for first, second in DEFINED.findall(source))
+    found = [first or second for first, second in DEFINED.findall(source)]
+    return frozenset(name.strip() for names in found for name in names.split(","))
+
+
+def imported_names(source: str) -> dict[str, str]:
+    """Return what a page's code imports from the package: short name to dotted name.
+
+    Examples
+    --------
+    >>> imported_names("from tinyml_course.device import Device, emulate")
+    {'Device': 'tinyml_course.device.Device', 'emulate': 'tinyml_course.device.emulate'}
+    """
+    return {
+        name: f"{module}.{name}"
+        for module, names in IMPORTED.findall(source)
+        for name in re.findall(r"\w+", names.partition("#")[0])
+    }
 
 
 def name_anchors(app: Any, env: Any) -> list[str]:
@@ -120,13 +137,16 @@ def _link_names(app: Any, tree: Any, page: str) -> None:
         if kind != "module"
     }
     top = [name for name, (_, _, kind) in objects.items() if kind in TOP_LEVEL]
-    own = defined_names("\n".join(block.astext() for block in tree.findall(nodes.literal_block)))
+    source = "\n".join(block.astext() for block in tree.findall(nodes.literal_block))
+    own, imported = defined_names(source), imported_names(source)
     for quoted in list(tree.findall(nodes.title_reference)):
         quoted.replace_self(nodes.literal("", quoted.astext()))
     for code in list(tree.findall(nodes.literal)):
         text = code.astext()
-        found = find_object(text, objects if "." in text.partition("(")[0] else top)
-        if not found or text.partition("(")[0] in own or _is_linked(code):
+        name = text.partition("(")[0]
+        text = text.replace(name, imported.get(name, name), 1)
+        found = find_object(text, objects if "." in name else top)
+        if not found or name in own or _is_linked(code):
             continue
         target, anchor, _ = objects[found]
         _wrap(code, _address(app, page, target, anchor), found)
