@@ -31,6 +31,7 @@ class RandomSearch:
     """
 
     def __init__(self, problem: Problem, *, seed: int = 0) -> None:
+        self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._proposals = Proposals(problem)
 
@@ -40,3 +41,7 @@ class RandomSearch:
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learn nothing."""
+
+    def describe(self) -> dict[str, object]:
+        """Return name and seed."""
+        return {"strategy": "random", "seed": self._seed}

@@ -65,12 +65,15 @@ class Problem:
         ArchSpec -> SpecCost, exact and quick.
     identify : callable
         ArchSpec -> str, equal for equal networks.
+    target : str
+        What the costs are for, such as 'esp32, esp-nn'; a journal keeps it.
     """
 
     space: Space
     constraints: Constraints
     cost: Callable[[ArchSpec], SpecCost]
     identify: Callable[[ArchSpec], str]
+    target: str = ""
 
 
 class Strategy(Protocol):
@@ -89,6 +92,9 @@ class Strategy(Protocol):
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learn from finished trials, in the order in which they were asked for."""
+
+    def describe(self) -> dict[str, object]:
+        """Return name, seed and settings as plain values: equal ones search alike."""
 
 
 class Proposals:
@@ -137,11 +143,14 @@ class Proposals:
     def breed(
         self, n: int, make: Callable[[], ArchSpec], rng: np.random.Generator
     ) -> list[ArchSpec]:
-        """Return up to `n` networks from `make`, filled up from the whole space if it runs dry."""
+        """Return up to `n` networks from `make`, from the whole space where that runs dry."""
         children: list[ArchSpec] = []
-        for _ in range(n):
+        while len(children) < n:
             child = self.fresh(make)
-            children += [child] if child is not None else self.sample(1, rng)
+            found = [child] if child is not None else self.sample(1, rng)
+            if not found:
+                break
+            children += found
         return children
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,9 +30,20 @@ class Evaluation:
     fidelity: float
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an evaluation gave no accuracy, and the time that it took, in seconds."""
+
+    reason: str
+    seconds: float = 0.0
+
+
+Outcome = Evaluation | Failure
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One network that a search has dealt with.
+    """One network that a search has evaluated, or is about to.
 
     Attributes
     ----------
@@ -43,9 +54,9 @@ class Trial:
     cost : SpecCost
         Parameters, MACs, arena and file bytes, latency; known before any training.
     accuracy : float or None
-        On the validation samples, in [0, 1]; None where the evaluation failed.
+        On the validation samples, in [0, 1]; None before the evaluation, or where it failed.
     fault : str or None
-        Why it failed.
+        Why it failed; None otherwise.
     seconds : float
         Time of the evaluation.
     fidelity : float
@@ -63,14 +74,13 @@ class Trial:
     fidelity: float = 1.0
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        if (self.accuracy is None) == (self.fault is None):
-            raise ValueError(
-                f"a trial has an accuracy or a fault, one of the two: got {self.accuracy} "
-                f"and {self.fault!r}"
-            )
-
     @property
     def error(self) -> float:
-        """Share of the validation samples classified wrong; infinite where the trial failed."""
+        """Share of the validation samples classified wrong; infinite where it is not known."""
         return float("inf") if self.accuracy is None else 1.0 - self.accuracy
+
+    def finished(self, outcome: Outcome) -> Trial:
+        """Return this trial with its outcome."""
+        if isinstance(outcome, Failure):
+            return replace(self, fault=outcome.reason, seconds=outcome.seconds)
+        return replace(self, accuracy=outcome.accuracy, seconds=outcome.seconds)
