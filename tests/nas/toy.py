@@ -5,6 +5,7 @@ Evaluators are top-level classes: spawned workers and clusters import them by na
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -63,8 +64,8 @@ class ToySpace:
 def toy_cost(spec: ArchSpec) -> SpecCost:
     """Return costs by formula: flash grows with products, arena with the widest pair."""
     widths = [1, *widths_of(spec)]
-    products = [a * b for a, b in zip(widths, widths[1:], strict=False)]
-    pair = max(a + b for a, b in zip(widths, widths[1:], strict=False))
+    products = [a * b for a, b in itertools.pairwise(widths)]
+    pair = max(map(sum, itertools.pairwise(widths)))
     return SpecCost(
         parameters=sum(products), macs=100 * sum(products), arena_bytes=1000 * pair,
         model_bytes=500 + 20 * sum(products), latency_ms=0.05 * sum(products),
@@ -84,7 +85,7 @@ class ToyEvaluator:
     pause: float = 0.0
     fidelity: float = 1.0
 
-    def __call__(self, spec: ArchSpec, seed: int) -> Evaluation:
+    def __call__(self, spec: ArchSpec, seed: int) -> Evaluation:  # noqa: ARG002
         """Return the accuracy by formula."""
         time.sleep(self.pause)
         accuracy = toy_accuracy(spec) * (0.5 + 0.5 * self.fidelity)
@@ -131,7 +132,11 @@ class FaultyEvaluator(ToyEvaluator):
 
 
 def toy_problem(
-    *, max_arena: int | None = 30_000, max_flash: int | None = 12_000, most: int = 20, depth: int = 4
+    *,
+    max_arena: int | None = 30_000,
+    max_flash: int | None = 12_000,
+    most: int = 20,
+    depth: int = 4,
 ) -> Problem:
     """Return the toy problem under limits."""
     return Problem(
