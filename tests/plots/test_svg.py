@@ -1,11 +1,14 @@
 """SVG of figures: the same text every time, ids that do not clash, colours that a page can set."""
 
+import io
 import re
 
+import matplotlib as mpl
 import numpy as np
+import pytest
 
 from tinyml_course.plots import new_figure
-from tinyml_course.plots.style import render_svg
+from tinyml_course.plots.svg import NO_METADATA, _trim_svg, render_svg
 
 
 def scatter_figure(points=20):
@@ -56,3 +59,37 @@ def test_rendering_leaves_the_figure_as_it_was():
     assert "fill: #ffffff" not in svg
     assert figure.axes[0].patch.get_facecolor() == (1, 1, 1, 1)
     assert figure.get_facecolor() == (1, 1, 1, 1)
+
+
+def log_figure():
+    """Return a figure whose tick labels are formulas, with a legend and a bar chart below it."""
+    figure, (upper, lower) = new_figure(2, 1, sharex=True)
+    upper.plot([1, 10, 1000], [1e-3, 0.5, 20.0], label="$y = x^2$")
+    upper.set(xscale="log", yscale="log", ylabel="ms", title="a long title on the left")
+    upper.legend()
+    lower.bar([1, 10, 1000], [1, 3, 2])
+    return figure
+
+
+def savefig_svg(figure, salt):
+    """Return what matplotlib's own way of saving writes."""
+    buffer = io.StringIO()
+    for patch in (ax.patch for ax in figure.axes):
+        patch.set_facecolor("none")
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA, facecolor="none")
+    return _trim_svg(buffer.getvalue(), salt)
+
+
+@pytest.mark.parametrize("make", [scatter_figure, log_figure])
+def test_the_quick_way_draws_what_savefig_draws(make):
+    """The element equals that of ``savefig`` to the byte, layout and formulas included."""
+    assert savefig_svg(make(), "a") == render_svg(make(), salt="a")
+
+
+def test_a_figure_is_saved_as_before_after_it_was_rendered():
+    """Canvas and resolution are given back: the picture of a rendered figure has its full size."""
+    figure = log_figure()
+    before = (type(figure.canvas), figure.dpi)
+    render_svg(figure, salt="a")
+    assert before == (type(figure.canvas), figure.dpi)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,53 +98,6 @@ def render_png(figure: Figure, *, dpi: int = 110) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
     return buffer.getvalue()
-
-
-FONTS = "DejaVu Sans, Verdana, sans-serif"
-"""What a page's figures are set in: matplotlib's own face, else one as wide, else any."""
-
-
-def render_svg(figure: Figure, *, salt: str) -> str:
-    """Return `figure` as an `<svg>` element to put into a page, the same text every time.
-
-    Text stays text, figure and axes have no background of their own, coordinates are rounded
-    to a hundredth of a point, and only elements that are referred to keep an id.
-
-    Parameters
-    ----------
-    figure : Figure
-        Left as it is.
-    salt : str
-        Begins every id, so that the ids of two figures on a page differ: a letter, then
-        letters, digits and hyphens.
-    """
-    white = [ax.patch for ax in figure.axes if ax.patch.get_facecolor() == (1, 1, 1, 1)]
-    buffer = io.StringIO()
-    try:
-        for patch in white:
-            patch.set_facecolor("none")
-        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
-            metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-            figure.savefig(buffer, format="svg", metadata=metadata, facecolor="none")
-    finally:
-        for patch in white:
-            patch.set_facecolor("white")
-    return _trim_svg(buffer.getvalue(), salt)
-
-
-def _trim_svg(svg: str, salt: str) -> str:
-    """Return the `<svg>` element of a file of matplotlib's, without what a page does not need."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<!--.*?-->\n?|<metadata.*?</metadata>\n?", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"(?<=px )'DejaVu Sans'[^;\"]*sans-serif", FONTS, svg)
-    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", svg))
-    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{salt}-{m[1]}"' if m[1] in used else "", svg)
-    svg = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{salt}-", svg)
-    return re.sub(r' (?:d|x|y|transform)="[^"]+"', lambda m: _round_numbers(m[0]), svg).strip()
-
-
-def _round_numbers(attribute: str) -> str:
-    return re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), attribute)
 
 
 def img_tag(png: bytes, alt: str) -> str:

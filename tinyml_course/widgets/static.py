@@ -12,7 +12,7 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from tinyml_course.plots.style import render_svg
+from tinyml_course.plots.svg import render_svg
 from tinyml_course.widgets.state_table import measure_compressed_bytes, pack_states
 
 if TYPE_CHECKING:
