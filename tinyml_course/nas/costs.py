@@ -8,6 +8,7 @@ from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.boards import find_board
 from tinyml_course.core.types import KernelTier
 from tinyml_course.cost.estimate import estimate_cost
+from tinyml_course.cost.file_size import file_bytes
 from tinyml_course.cost.graph import arch_graph
 from tinyml_course.device.arena import plan_arena
 from tinyml_course.device.latency import model_latency
@@ -65,7 +66,7 @@ def measure_cost(
         parameters=cost.parameters,
         macs=cost.macs,
         arena_bytes=plan_arena(graph, tier).required_bytes,
-        model_bytes=cost.weight_bytes + 200 * len(graph.tensors),
+        model_bytes=file_bytes(spec, graph),
         latency_ms=model_latency(graph, target, tier).milliseconds,
     )
 
