@@ -190,11 +190,11 @@ def _open(path: Path | None) -> sqlite3.Connection:
         # Exclusive before anything is read: the lock then stays with this connection, and goes
         # with its process, however that ends.
         base.execute("PRAGMA locking_mode = EXCLUSIVE")
-        base.execute("PRAGMA journal_mode = WAL")
         base.execute("PRAGMA synchronous = NORMAL")
         base.execute("BEGIN IMMEDIATE")
         _prepare(base, path)
         base.commit()
+        base.execute("PRAGMA journal_mode = WAL")  # last: it would change another program's file
     except sqlite3.OperationalError as fault:
         base.close()
         reason = "a running search holds it" if "locked" in str(fault) else str(fault)
