@@ -1,23 +1,24 @@
-"""Workers that raise, die or are killed: the search goes on."""
+"""Workers that raise, die or are killed: the search goes on. So does one that is killed itself."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import Executor, Future
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.nas import toy_process
 from tests.nas.toy import FaultyEvaluator, LoggingEvaluator, ToyEvaluator, toy_plan, widths_of
 from tinyml_course.nas.budget import Budget
 from tinyml_course.nas.crew import WORKER_DIED, Crew, attempt
 from tinyml_course.nas.evolution import Evolution
+from tinyml_course.nas.journal import read_trials
 from tinyml_course.nas.search import search
 
 evolve = partial(Evolution, population=10, seed=1)
@@ -100,22 +101,7 @@ def test_a_worker_killed_from_outside_costs_nothing(tmp_path):
 @pytest.mark.slow
 def test_workers_die_with_the_search(tmp_path):
     """After SIGKILL of the search its worker processes end within seconds."""
-    program = (
-        "from functools import partial\n"
-        "from pathlib import Path\n"
-        "from tests.nas.toy import LoggingEvaluator, toy_plan\n"
-        "from tinyml_course.nas.budget import Budget\n"
-        "from tinyml_course.nas.crew import Crew\n"
-        "from tinyml_course.nas.evolution import Evolution\n"
-        "from tinyml_course.nas.search import search\n"
-        "if __name__ == '__main__':\n"
-        f"    evaluator = LoggingEvaluator(folder={str(tmp_path)!r}, pause=30.0)\n"
-        "    search(toy_plan(Evolution, evaluator), Budget(evaluations=9), Crew(jobs=2))\n"
-    )
-    script = tmp_path / "search_forever.py"
-    script.write_text(program)
-    root = Path(__file__).parents[2]
-    parent = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "PYTHONPATH": root})
+    parent = toy_process.start(tmp_path, 9, pause=30.0)
     while len(begun := list(tmp_path.glob("begun-*"))) < 2:
         assert parent.poll() is None
         time.sleep(0.05)
@@ -126,6 +112,33 @@ def test_workers_die_with_the_search(tmp_path):
     while any(map(is_running, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(is_running, workers))
+
+
+@pytest.mark.slow
+def test_a_search_killed_again_and_again_loses_and_repeats_nothing(tmp_path):
+    """After SIGKILL at random moments, what was completed is kept, not run again, and all there."""
+    rng, completed = np.random.default_rng(time.time_ns()), dict[str, int]()
+    journal = tmp_path / "journal.sqlite3"
+    for number in range(4):
+        process = toy_process.start(tmp_path, 120, pause=0.02)
+        begun = len(list(tmp_path.glob("begun-*")))
+        while len(list(tmp_path.glob("begun-*"))) == begun and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0.08 * number, 0.08 * (number + 1)))
+        process.kill()
+        process.wait()
+        killed_at = time.monotonic_ns()
+        for trial in read_trials(journal):
+            completed.setdefault(trial.hash, killed_at)
+    assert 0 < len(completed)
+    assert 0 == toy_process.start(tmp_path, 120, pause=0.0).wait()
+    for path in tmp_path.glob("begun-*"):
+        _, key, _, _, moment = path.name.split("-")
+        assert int(moment) <= completed.get(key, int(moment)), "a completed evaluation ran again"
+    quiet = search(toy_plan(toy_process.evolve), Budget(evaluations=120), Crew(Shuffled(), jobs=1))
+    found = {trial.hash: trial.accuracy for trial in read_trials(journal)}
+    assert {trial.hash: trial.accuracy for trial in quiet.trials} == found
+    assert completed.keys() <= found.keys()
 
 
 def is_running(pid: int) -> bool:

@@ -30,6 +30,8 @@ _ONE_AT_A_TIME = threading.Lock()
 """TensorFlow's seed is the process's; a cluster's worker may run several threads."""
 
 LONGEST_FAULT = 300
+CONNECT_SECONDS = 10.0
+"""How long a cluster's scheduler may take to answer."""
 WORKER_DIED = "its worker process died, alone with it: killed, crashed or out of memory"
 
 
@@ -222,7 +224,7 @@ def connect_crew(address: str | None, *, jobs: int | None = None) -> Iterator[Cr
             "--executor needs Dask: pip install 'tinyml-course[cluster]' in the course's .venv"
         ) from None
     try:
-        client = Client(address)
+        client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as fault:
         raise CourseError(
             f"no Dask scheduler at {address} ({fault}); start one with `dask scheduler`, or leave "
