@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.browser import launch_browser
+from tests.built_site import find_or_build
 from tinyml_course.core.environment import prepare_environment
 
 prepare_environment()
@@ -53,6 +54,12 @@ def recordings() -> Path:
     if not RECORDINGS.is_dir():
         pytest.skip("the real strokes are not beside this checkout")
     return RECORDINGS
+
+
+@pytest.fixture(scope="session")
+def site(testrun_uid: str) -> Path:
+    """The folder of the built book, made up to date once a run."""
+    return find_or_build(ROOT, testrun_uid)
 
 
 @pytest.fixture(scope="module")
