@@ -69,7 +69,8 @@ FIND_WIDE = """() => {
     e.getBoundingClientRect().right > room + 1 && !hidden(e) && !held(e.parentElement)
     && !e.closest("svg, math, .visually-hidden, .tx-alt"));
   const reach = document.documentElement.scrollWidth;
-  return [...(reach > room ? [`page of ${reach} px`] : []), ...wide.slice(0, 3).map((e) => e.outerHTML.slice(0, 120))];
+  const named = wide.slice(0, 3).map((e) => e.outerHTML.slice(0, 120));
+  return reach > room ? [`page of ${reach} px`, ...named] : named;
 }"""
 """What reaches beyond the window and cannot be scrolled into sight within its own box."""
 
