@@ -267,12 +267,18 @@ def book(
     out: Annotated[
         Path | None, typer.Option(help="Folder for _build; else the course's own.")
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="List the size of every page and experiment.")
+    ] = False,
 ) -> None:
-    """Build the online book, and say which notebooks ran."""
+    """Build the online book: run the notebooks that changed, write the site, weigh its pages."""
     from tinyml_course.bookbuild.build import build_book
     from tinyml_course.launch import course_folder
 
-    print(build_book(course_folder(), out=out))
+    built = build_book(course_folder(), out=out)
+    print(built)
+    if verbose:
+        print("\n".join(str(page) for page in built.pages))
 
 
 def main() -> None:

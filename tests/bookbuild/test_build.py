@@ -2,84 +2,57 @@
 
 import re
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tinyml_course.bookbuild.build import BookFault, build_book, executed_notebooks, failed_cells
+from tests.bookbuild.small_course import ADD, write_course, write_notebook
+from tinyml_course.bookbuild.build import BookFault, build_book, warnings_of
 
-CONFIG = """
-title: small
-only_build_toc_files: true
-execute: {execute_notebooks: cache, timeout: 60}
-html: {use_multitoc_numbering: false}
-sphinx:
-  extra_extensions: [tinyml_course.bookbuild.offline, tinyml_course.bookbuild.mathml]
-  config: {html_math_renderer: mathml, nb_ipywidgets_js: {}}
-"""
-TOC = """
-format: jb-book
-root: index
-chapters: [{file: chapters/one}, {file: chapters/two}]
-"""
-
-
-def write_notebook(path, *sources, prose="A formula: $s = 1$."):
-    text = new_markdown_cell(f"# {path.stem}\n\n{prose}", id="title")
-    codes = [new_code_cell(source, id=f"step-{i}") for i, source in enumerate(sources)]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    path.parent.mkdir(exist_ok=True)
-    nbformat.write(new_notebook(cells=[text, *codes], metadata={"kernelspec": kernel}), path)
+ONE, TWO = "chapters/one.ipynb", "chapters/two.ipynb"
 
 
 @pytest.fixture
 def course(tmp_path):
-    (tmp_path / "_config.yml").write_text(CONFIG)
-    (tmp_path / "_toc.yml").write_text(TOC)
-    (tmp_path / "index.md").write_text("# Front\n\nStart.\n")
-    write_notebook(tmp_path / "chapters/one.ipynb", "print('one is', 1)")
-    write_notebook(tmp_path / "chapters/two.ipynb", "x = 2", "print('two is', x)")
+    pytest.importorskip("jupyter_book", reason="jupyter-book is not installed")
+    pytest.importorskip("latex2mathml", reason="latex2mathml is not installed")
+    write_course(tmp_path)
     return tmp_path
 
 
-def test_a_notebook_that_came_from_the_cache_did_not_run():
-    """Only lines that report an execution count, each notebook once."""
-    log = (
-        "/c/chapters/0/a.ipynb: Using cached notebook: ID=1 [mystnb]\n"
-        "\x1b[2K/c/chapters/0/b.ipynb: Executed notebook in 2.50 seconds [mystnb]\n" * 2
-    )
-    assert ("chapters/0/b.ipynb",) == executed_notebooks(log)
-
-
-def test_a_report_names_notebook_and_cell(course):
-    """The cell whose source the trace quotes is named by its id, with the error."""
-    reports = course / "site/reports/chapters"
-    reports.mkdir(parents=True)
-    rule = "-" * 18
-    (reports / "two.err.log").write_text(
-        f"Traceback\nError: An error occurred while executing the following cell:\n{rule}\n"
-        f"print('two is', x)\n{rule}\n\nNameError: name 'x' is not defined\n"
-    )
-    expected = "chapters/two.ipynb, cell 'step-1': NameError: name 'x' is not defined"
-    assert (expected,) == failed_cells(course, course / "site")
+def test_a_failed_build_quotes_the_warnings_else_the_end():
+    """Warnings and errors are picked from the log, without their colours."""
+    log = "reading\n\x1b[31m/c/a.md:3: WARNING: unknown document\x1b[0m\ndone\n"
+    assert ("/c/a.md:3: WARNING: unknown document",) == warnings_of(log)
+    assert ("reading", "done") == warnings_of("reading\ndone")
 
 
 @pytest.mark.slow
 def test_a_build_runs_what_changed_and_names_the_cell_that_fails(course):
-    """Both notebooks run once; prose reruns nothing; a fault names notebook and cell."""
-    pytest.importorskip("jupyter_book", reason="jupyter-book is not installed")
-    pytest.importorskip("latex2mathml", reason="latex2mathml is not installed")
-    built = build_book(course)
-    assert {"chapters/one.ipynb", "chapters/two.ipynb"} == set(built.executed)
+    """Prose runs nothing, a changed module runs its notebooks, a fault names its cell."""
+
+    def build():
+        return build_book(course, package=course / "small_package")
+
+    built = build()
+    assert (ONE, TWO) == built.executed
     page = (built.site / "chapters/one.html").read_text(encoding="utf-8")
     assert "one is 1" in page
     assert "<math" in page
     assert [] == re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=\"https?:", page)
     assert "unpkg.com" not in page
+    assert built.pages[0].compressed_bytes > 1_000
 
-    write_notebook(course / "chapters/one.ipynb", "print('one is', 1)", prose="Other words.")
-    assert () == build_book(course).executed
+    cell = "print('one is', add(0, 1))"
+    write_notebook(course / ONE, ADD, cell, prose="Other words.")
+    (course / "small_package/other.py").write_text("OTHER = 2\n")
+    built = build()
+    assert ((), (ONE, TWO)) == (built.executed, built.kept)
+    assert "Other words." in (built.site / "chapters/one.html").read_text(encoding="utf-8")
 
-    write_notebook(course / "chapters/two.ipynb", "x = 2", "print('two is', y)")
+    (course / "small_package/add.py").write_text("def add(a, b):\n    return a + b + 41\n")
+    built = build()
+    assert ((ONE,), (TWO,)) == (built.executed, built.kept)
+    assert "one is 42" in (built.site / "chapters/one.html").read_text(encoding="utf-8")
+
+    write_notebook(course / TWO, "x = 2", "print('two is', y)")
     with pytest.raises(BookFault, match=r"chapters/two\.ipynb, cell 'step-1': NameError"):
-        build_book(course)
+        build()

@@ -1,19 +1,25 @@
-"""Build the online book, say which notebooks ran, and name the cell where one failed."""
+"""Build the online book: run what changed, write the site, hold every page to its budget."""
 
 from __future__ import annotations
 
-import os
+import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyml_course.bookbuild.contents import list_notebooks, read_settings
+from tinyml_course.bookbuild.dependencies import Package
+from tinyml_course.bookbuild.execute import NotebookStore, Run, kernel_environment, run_notebooks
+from tinyml_course.bookbuild.weight import PageWeight, page_faults, weigh_pages
 from tinyml_course.core.errors import CourseError
 
-RAN = re.compile(r"(?:^|[\s/])((?:chapters|exercises)/\S+?\.(?:ipynb|md))\S*: Executed notebook in")
+COURSE_PACKAGE = Path(__file__).resolve().parent.parent
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-SOURCE = re.compile(r"^-{10,}\n(.*?)\n-{10,}$", re.DOTALL | re.MULTILINE)
+UNRECORDED = re.compile(r"(\S+\.ipynb)\S*: Executing notebook")
+DEFAULT_TIMEOUT = 120
 
 
 class BookFault(CourseError):
@@ -28,61 +34,56 @@ class BuiltBook:
     ----------
     site : Path
         Folder with `index.html`.
-    executed : tuple of str
-        Notebooks that ran; the others were unchanged, and their kept outputs were used.
+    runs : tuple of Run
+        Notebooks that ran, in the order of the book.
+    kept : tuple of str
+        Notebooks whose kept outputs were used.
+    pages : tuple of PageWeight
+        Every page's size, the largest first.
     """
 
     site: Path
-    executed: tuple[str, ...]
+    runs: tuple[Run, ...]
+    kept: tuple[str, ...]
+    pages: tuple[PageWeight, ...]
+
+    @property
+    def executed(self) -> tuple[str, ...]:
+        """Names of the notebooks that ran."""
+        return tuple(run.name for run in self.runs)
 
     def __str__(self) -> str:
-        ran = [f"  {name}" for name in self.executed] or ["  none: no code cell has changed"]
-        return "\n".join(["Notebooks that ran:", *ran, f"Wrote {self.site}/index.html"])
+        ran = [f"  {run.name}  {run.seconds:.0f} s" for run in self.runs]
+        return "\n".join(
+            [
+                f"Notebooks that ran: {len(ran)}, kept: {len(self.kept)}",
+                *ran,
+                f"Largest of {len(self.pages)} pages, compressed: {self.pages[0]}",
+                f"Wrote {self.site}/index.html",
+            ]
+        )
 
 
-def book_command(folder: Path, out: Path, *, config: Path | None = None) -> list[str]:
+def book_command(
+    folder: Path, out: Path, *, config: Path | None = None, builder: str = "html"
+) -> list[str]:
     """Return the command that builds the book of `folder` below `out`; any warning fails it."""
     chosen = ["--config", str(config)] if config else []
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     return [
         *jupyter_book, "build", str(folder), "--path-output", str(out), *chosen,
-        "--warningiserror", "--keep-going",
+        "--builder", builder, "--warningiserror", "--keep-going",
     ]  # fmt: skip
 
 
-def executed_notebooks(log: str) -> tuple[str, ...]:
-    """Return the notebooks that ran, in the order of the build's `log`.
-
-    Examples
-    --------
-    >>> executed_notebooks("/c/chapters/00/a.ipynb: Executed notebook in 2.50 seconds [mystnb]")
-    ('chapters/00/a.ipynb',)
-    """
-    return tuple(dict.fromkeys(RAN.findall(COLOURS.sub("", log))))
-
-
-def failed_cells(folder: Path, site: Path) -> tuple[str, ...]:
-    """Return a sentence for each notebook of `folder` that failed, from the reports in `site`."""
-    reports = sorted((site / "reports").rglob("*.err.log"))
-    return tuple(_name_cell(folder, site / "reports", report) for report in reports)
-
-
-def _name_cell(folder: Path, reports: Path, report: Path) -> str:
-    """Return notebook, cell and error of one report: the trace quotes the cell's source."""
-    import nbformat
-
-    name = str(report.relative_to(reports)).removesuffix(".err.log") + ".ipynb"
-    text = COLOURS.sub("", report.read_text(encoding="utf-8"))
-    quoted = SOURCE.search(text)
-    error = text.strip().splitlines()[-1]
-    for cell in nbformat.read(folder / name, as_version=4).cells:
-        if quoted and cell.cell_type == "code" and cell.source.strip() == quoted[1].strip():
-            return f"{name}, cell {cell.id!r}: {error}"
-    return f"{name}: {error}"
-
-
-def build_book(folder: Path, *, out: Path | None = None, config: Path | None = None) -> BuiltBook:
-    """Build the book of `folder` and return where it lies and what ran.
+def build_book(
+    folder: Path,
+    *,
+    out: Path | None = None,
+    config: Path | None = None,
+    package: Path = COURSE_PACKAGE,
+) -> BuiltBook:
+    """Build the book of `folder` and return where it lies, what ran and how large its pages are.
 
     Parameters
     ----------
@@ -92,28 +93,76 @@ def build_book(folder: Path, *, out: Path | None = None, config: Path | None = N
         Where `_build` goes; `folder` itself by default.
     config : Path, optional
         Another `_config.yml`.
+    package : Path, optional
+        Folder of the package that the notebooks import; the course's by default.
 
     Returns
     -------
     BuiltBook
-        Its folder and the notebooks that ran.
+        Its folder, the notebooks that ran or were kept, the pages.
 
     Raises
     ------
     BookFault
-        If a cell raises, a warning is printed or jupyter-book is not installed.
+        If a cell raises, a warning is printed, a page is too large or jupyter-book is not
+        installed.
     """
-    out = out or folder
-    site = out / "_build" / "html"
-    for old in (site / "reports").rglob("*.err.log"):
-        old.unlink()
-    status, log = _run(book_command(folder, out, config=config), folder)
-    if "No module named 'jupyter_book'" in log:
+    if not importlib.util.find_spec("jupyter_book"):
         raise BookFault("jupyter-book is not installed; pip install 'tinyml-course[learn,book]'")
-    failed = failed_cells(folder, site)
-    if status or failed:
-        raise BookFault("the book was not built:\n" + "\n".join(failed or warnings_of(log)))
-    return BuiltBook(site=site, executed=executed_notebooks(log))
+    build = (out or folder) / "_build"
+    runs, kept = execute_changed(folder, build, config=config, package=package)
+    write_pages(book_command(folder, build.parent, config=config), folder)
+    pages = weigh_pages(build / "html")
+    if faults := page_faults(pages):
+        raise BookFault("pages are too large, or wait for a kernel:\n" + "\n".join(faults))
+    return BuiltBook(site=build / "html", runs=runs, kept=kept, pages=pages)
+
+
+def execute_changed(
+    folder: Path, build: Path, *, config: Path | None, package: Path
+) -> tuple[tuple[Run, ...], tuple[str, ...]]:
+    """Run the notebooks that changed, or that use something that did; return runs and the others.
+
+    Raises
+    ------
+    BookFault
+        If a cell raises or takes too long: it names notebook, cell and error. The notebooks that
+        succeeded are kept.
+    """
+    from tqdm import tqdm
+
+    settings = read_settings(folder, config)
+    names = list_notebooks(folder, settings)
+    store = NotebookStore(folder=folder, build=build, package=Package(package))
+    kept = tuple(name for name in names if store.holds(name))
+    changed = [name for name in names if name not in kept]
+    print(f"{len(changed)} of {len(names)} notebooks run, {len(kept)} are kept", flush=True)
+    timeout = settings.get("execute", {}).get("timeout", DEFAULT_TIMEOUT)
+    with tqdm(total=len(changed), desc="notebooks", unit="", disable=not changed) as bar:
+
+        def report(run: Run) -> None:
+            bar.write(f"{run.name}: {'FAILED' if run.fault else 'ran'}, {run.seconds:.0f} s")
+            bar.update()
+
+        runs = run_notebooks(store, changed, timeout=timeout, report=report)
+    if faults := [f"{run.name}, {run.fault}" for run in runs if run.fault]:
+        raise BookFault("notebooks failed, the book was not built:\n" + "\n".join(faults))
+    return runs, kept
+
+
+def write_pages(command: Sequence[str], folder: Path) -> None:
+    """Run the site's builder.
+
+    Raises
+    ------
+    BookFault
+        If it warns, fails, or runs a notebook that should have been kept.
+    """
+    status, log = _run(command, folder)
+    if status:
+        raise BookFault("the book was not built:\n" + "\n".join(warnings_of(log)))
+    if unrecorded := UNRECORDED.findall(COLOURS.sub("", log)):
+        raise BookFault(f"ran outside the build's own record: {', '.join(unrecorded)}")
 
 
 def warnings_of(log: str) -> tuple[str, ...]:
@@ -123,17 +172,26 @@ def warnings_of(log: str) -> tuple[str, ...]:
     return tuple(found or lines[-15:])
 
 
-def _run(command: list[str], folder: Path) -> tuple[int, str]:
-    """Run `command`, show its progress, and return exit status and output."""
-    environment = {**os.environ, "JUPYTER_PLATFORM_DIRS": "1"}
+def _run(command: Sequence[str], folder: Path) -> tuple[int, str]:
+    """Run `command`, show which page it is at, and return exit status and output."""
     process = subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, encoding="utf-8",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command, cwd=folder, env={**kernel_environment(), "PYTHONUNBUFFERED": "1"}, text=True,
+        encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     kept: list[str] = []
-    with process:
+    stage = ""
+    try:
         for line in process.stdout or ():
             kept.append(line)
-            if "notebook" in line:
-                print(COLOURS.sub("", line).rstrip(), flush=True)
+            words = COLOURS.sub("", line).split("...")[0].strip()
+            if words in ("reading sources", "writing output") and words != stage:
+                stage = words
+                print(f"pages: {stage}", flush=True)
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
     return process.returncode, "".join(kept)

@@ -1,7 +1,7 @@
 """Sphinx extension: docstrings that read well in a terminal become valid reStructuredText.
 
 References become a numbered list: numpydoc's `.. [1]` would be one footnote for a whole page of
-modules. Absolute values such as |w| keep their bars, and lone stars stay stars.
+modules. A class's attributes are called so, and values of constants stay in the code. Absolute values such as |w| keep their bars, and lone stars stay stars.
 """
 
 from __future__ import annotations
@@ -55,11 +55,24 @@ def edit_docstring(
     app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
     """Edit `lines` in place, as autodoc's event asks; runs before napoleon."""
-    del app, what, name, obj, options
+    del app, name, obj, options
     lines[:] = keep_marks(list_references(lines))
+    if what in ("attribute", "data"):
+        lines.insert(0, "")  # else napoleon takes what stands before a colon for the type
+
+
+def name_attributes(app: Any, domain: str, objtype: str, content: Any) -> None:
+    """Head a class's list of attributes with that word; Sphinx calls them variables."""
+    from docutils import nodes
+
+    del app, domain, objtype
+    for name in list(content.findall(nodes.field_name)):
+        if name.astext() == "Variables":
+            name.children[:] = [nodes.Text("Attributes")]
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Register the edit with autodoc."""
+    """Register the edits with autodoc."""
     app.connect("autodoc-process-docstring", edit_docstring, priority=400)
+    app.connect("object-description-transform", name_attributes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,52 @@
+"""Which notebooks the book shows and runs: its table of contents and its settings."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+
+def list_notebooks(folder: Path, settings: dict[str, Any]) -> tuple[str, ...]:
+    """Return the notebooks that the book runs, in the order of its table of contents.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `_toc.yml`.
+    settings : dict
+        What `_config.yml` says; notebooks that match one of its `execute.exclude_patterns` are
+        shown, not run.
+    """
+    skipped = settings.get("execute", {}).get("exclude_patterns", [])
+    notebooks = (f"{page}.ipynb" for page in list_pages(folder))
+    return tuple(
+        name
+        for name in dict.fromkeys(notebooks)
+        if (folder / name).is_file()
+        and not any(PurePosixPath((folder / name).as_posix()).match(mark) for mark in skipped)
+    )
+
+
+def list_pages(folder: Path) -> list[str]:
+    """Return the pages that `_toc.yml` names, patterns resolved, without their suffixes."""
+    from sphinx_external_toc.api import FileItem, GlobItem
+    from sphinx_external_toc.parsing import parse_toc_yaml
+
+    site = parse_toc_yaml(folder / "_toc.yml")
+    pages = [str(site.root.docname)]
+    for document in site.values():
+        for item in (item for tree in document.subtrees for item in tree.items):
+            if isinstance(item, GlobItem):
+                found = sorted(path for path in folder.glob(str(item)) if path.is_file())
+                pages += [path.relative_to(folder).with_suffix("").as_posix() for path in found]
+            elif isinstance(item, FileItem):
+                pages.append(str(item))
+    return pages
+
+
+def read_settings(folder: Path, config: Path | None = None) -> dict[str, Any]:
+    """Return the book's settings: `config`, else `_config.yml` of `folder`."""
+    import yaml
+
+    text = (config or folder / "_config.yml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text) or {})
