@@ -20,7 +20,7 @@ def line_experiment(states):
     slope = Control(name="slope", label="slope", values=tuple(range(states)), default=0)
     return Experiment(
         name="a-line", question="Does it rise?", controls=(slope,),
-        draw=lambda slope: new_figure()[0], describe=lambda slope: f"Slope {slope}.",
+        draw=lambda **_: new_figure()[0], describe=lambda slope: f"Slope {slope}.",
     )  # fmt: skip
 
 
