@@ -1,6 +1,5 @@
-"""Experiments: grids, rendering, and the live version without a browser."""
+"""Experiments: grids and rendering."""
 
-import ipywidgets as w
 import pytest
 
 from tinyml_course.plots import new_figure
@@ -30,13 +29,6 @@ def line_experiment():
     )
 
 
-def find(widget, kind):
-    """Return all widgets of `kind` in the tree below `widget`."""
-    children = getattr(widget, "children", ())
-    own = [widget] if isinstance(widget, kind) else []
-    return own + [found for child in children for found in find(child, kind)]
-
-
 def test_states_are_the_product_of_the_grids():
     """Every combination appears once, the last control fastest."""
     states = [tuple(state.values()) for state in line_experiment().states()]
@@ -64,26 +56,3 @@ def test_rendering_a_value_off_the_grid_is_refused():
     """Only values of the grid can be drawn."""
     with pytest.raises(ValueError, match="slope=5 is not on the grid"):
         line_experiment().render(slope=5, dashed=False)
-
-
-def test_live_hides_the_result_until_a_prediction_is_entered():
-    """The result opens by a prediction, not by an empty field."""
-    box = line_experiment().live()
-    result, (field,) = box.children[-1], find(box, w.Text)
-    button = find(box, w.Button)[0]
-    button.click()
-    assert result.layout.display == "none"
-    field.value = "<i>yes</i>"
-    button.click()
-    assert result.layout.display == ""
-    assert "&lt;i&gt;yes&lt;/i&gt;" in box.children[2].value
-
-
-def test_live_redraws_when_a_control_moves():
-    """Moving the slider changes picture and alt text."""
-    box = line_experiment().live()
-    find(box, w.Button)[1].click()
-    picture = find(box.children[-1], w.HTML)[-1]
-    assert 'alt="slope 0, solid"' in picture.value
-    find(box, w.SelectionSlider)[0].value = 1
-    assert 'alt="slope 1, solid"' in picture.value

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -142,19 +140,9 @@ class Experiment:
         """
         if is_static_build():
             return self.static()
-        import ipywidgets as w
+        from tinyml_course.widgets.live import build_live
 
-        picture = w.HTML()
-        sliders = {control.name: _make_slider(control) for control in self.controls}
-        render = lru_cache(maxsize=MAX_STATES)(lambda *items: self.render(**dict(items)))
-
-        def update(_: Any = None) -> None:
-            picture.value = render(*((name, slider.value) for name, slider in sliders.items()))
-
-        for slider in sliders.values():
-            slider.observe(update, names="value")
-        result = w.VBox([*sliders.values(), picture])
-        return _predict_first(self.question, result, update)
+        return build_live(self)
 
     def static(self) -> StaticExperiment:
         """Return a page's version of it: every state drawn now, none when it is read.
@@ -167,52 +155,7 @@ class Experiment:
         return build_static(self)
 
 
-def _make_slider(control: Control) -> Any:
-    import ipywidgets as w
-
-    make = w.SelectionSlider if control.kind == "slider" else w.Dropdown
-    return make(
-        options=list(zip(control.texts, control.values, strict=True)),
-        value=control.default,
-        description=control.label,
-        style={"description_width": "initial"},
-        layout=w.Layout(width="95%", max_width="34em"),
-        **({"continuous_update": True} if control.kind == "slider" else {}),
-    )
-
-
 def _format(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else f"{value}"
-
-
-def _predict_first(question: str, result: Any, reveal: Callable[[], None]) -> Any:
-    """Return a box that hides `result` until a prediction is entered or skipped."""
-    import ipywidgets as w
-
-    field = w.Text(placeholder="your prediction", layout=w.Layout(width="60%", max_width="24em"))
-    button = w.Button(description="Show the result", button_style="primary")
-    skip = w.Button(description="Skip the prediction")
-    noted = w.HTML()
-    result.layout.display = "none"
-
-    def open_result(_: Any) -> None:
-        said = field.value.strip()
-        noted.value = (
-            f"<b>You predicted:</b> {html.escape(said)}" if said else "No prediction made."
-        )
-        entry.layout.display = "none"
-        result.layout.display = ""
-        reveal()
-
-    def open_if_predicted(event: Any) -> None:
-        if field.value.strip():
-            open_result(event)
-        else:
-            noted.value = "Write down a prediction first, or skip it."
-
-    button.on_click(open_if_predicted)
-    skip.on_click(open_result)
-    entry = w.HBox([field, button, skip], layout=w.Layout(flex_flow="row wrap"))
-    return w.VBox([w.HTML(f"<b>Predict.</b> {html.escape(question)}"), entry, noted, result])
