@@ -1,7 +1,8 @@
 """Sphinx extension: docstrings that read well in a terminal become valid reStructuredText.
 
 References become a numbered list: numpydoc's `.. [1]` would be one footnote for a whole page of
-modules. A class's attributes are called so, and values of constants stay in the code. Absolute values such as |w| keep their bars, and lone stars stay stars.
+modules. Absolute values such as |w| keep their bars, and lone stars stay stars. A class's
+attributes are called so.
 """
 
 from __future__ import annotations
