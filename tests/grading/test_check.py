@@ -120,6 +120,35 @@ def test_the_panel_checks_again_on_request():
     assert "a &lt;notice&gt;" in shown.value
 
 
+def test_the_panel_says_what_to_do_where_nothing_was_done():
+    """An untouched task shows its points and the steps; a press shows when it was checked."""
+
+    def stub(_):
+        raise NotImplementedError
+
+    untouched = run_check(TWICE, stub)
+    panel = make_panel(TWICE, untouched, again=lambda: (untouched, ""))
+    shown, buttons, _ = panel.children
+    assert f"0 of {TWICE.points:g} points so far" in shown.value
+    assert "run that cell" in shown.value
+    assert "Checked at" not in shown.value
+    buttons.children[0].click()
+    assert "Checked at" in shown.value
+    assert not buttons.children[0].disabled
+
+
+def test_the_panel_stays_usable_when_a_check_fails():
+    """A check that raises leaves the button as it was."""
+
+    def again():
+        raise OSError("disk")
+
+    panel = make_panel(TWICE, no_points("0.1", 3, "x"), again=again)
+    button = panel.children[1].children[0]
+    button.click()
+    assert (button.disabled, button.description) == (False, "Check again")
+
+
 def test_text_and_html_tell_the_same_and_escape_what_learners_wrote():
     """A result that looks like markup is shown as text."""
     verdict = run_check(TWICE, lambda _: "<script>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,10 @@ from tinyml_course.grading.verdict import Verdict
 from tinyml_course.grading.words import describe_verdict, verdict_html
 
 RUNGS = ("concept", "place", "shape of the answer")
+
+CHECK_AGAIN = "Check again"
+TO_DO = "write your answer into the cell above, run that cell, then press <i>Check again</i>."
+TO_DO_FILE = "run the cell that writes the file, then press <i>Check again</i>."
 
 
 def make_panel(
@@ -34,14 +39,24 @@ def make_panel(
 
     shown, hints = w.HTML(), w.HTML()
     check_again = w.Button(
-        description="Check again", tooltip="Check the answer that the notebook holds by now"
+        description=CHECK_AGAIN, tooltip="Check the answer of the cell above, as you last ran it"
     )
     hint = w.Button(description=_hint_label(0), tooltip="A hint; it costs no points")
     opened: list[int] = []
 
-    def show(verdict: Verdict, notice: str) -> None:
-        said = f"<p>{html.escape(notice)}</p>" if notice else ""
+    def show(verdict: Verdict, notice: str, when: str = "") -> None:
+        said = _to_do(task, verdict) + "".join(
+            f"<p>{html.escape(line)}</p>" for line in (notice, when) if line
+        )
         shown.value = verdict_html(task, verdict) + said
+
+    def check_now(_: Any) -> None:
+        check_again.disabled, check_again.description = True, "Checking …"
+        try:
+            verdict, notice = again()
+        finally:
+            check_again.disabled, check_again.description = False, CHECK_AGAIN
+        show(verdict, notice, f"Checked at {time.strftime('%H:%M:%S')}.")
 
     def open_hint(_: Any) -> None:
         rung = len(opened)
@@ -50,7 +65,7 @@ def make_panel(
         hint.description = _hint_label(rung + 1)
         hint.disabled = rung + 1 == len(task.hints)
 
-    check_again.on_click(lambda _: show(*again()))
+    check_again.on_click(check_now)
     hint.on_click(open_hint)
     show(verdict, notice)
     buttons = w.HBox([check_again, hint], layout=w.Layout(flex_flow="row wrap"))
@@ -70,6 +85,14 @@ def show_panel(
     bundle = panel._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     display({**data, "text/plain": text}, raw=True)
+
+
+def _to_do(task: Task, verdict: Verdict) -> str:
+    """Return what to do next where nothing was done yet."""
+    if verdict.status != "not attempted":
+        return ""
+    points = f"0 of {verdict.max_points:g} points so far: "
+    return f"<p>{points}{TO_DO_FILE if task.product else TO_DO}</p>"
 
 
 def _hint_label(given: int) -> str:
