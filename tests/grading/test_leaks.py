@@ -11,7 +11,7 @@ from tinyml_course.grading.leaks import find_leaks, strings_in
 from tinyml_course.grading.notebook import read_notebook
 
 SOURCES = {path.name: read_notebook(path) for path in sorted(SOLUTIONS.glob("*.ipynb"))}
-BOOK = ROOT / "_build" / "html"
+PAGES = (".html", ".js", ".json", ".txt", ".md", ".ipynb", ".xml", ".svg")
 LINE = "weight_bits = inputs * outputs * bits"
 
 
@@ -27,17 +27,32 @@ def test_no_exercise_and_no_chapter_holds_a_solution(name):
     assert found == {}
 
 
-@pytest.mark.parametrize("name", list(SOURCES))
-def test_the_built_book_holds_no_solution(name):
-    """Every page of the book, where it has been built."""
-    if not BOOK.is_dir():
-        pytest.skip("the book has not been built here")
-    found = [
-        (path.name, leak)
-        for path in BOOK.rglob("*.html")
-        for leak in find_leaks(SOURCES[name], path.read_text(errors="replace"))
+def site_leaks(site, source):
+    """Return (file, leak) of every text file below `site`."""
+    files = [path for path in sorted(site.rglob("*")) if path.suffix in PAGES]
+    return [
+        (str(path.relative_to(site)), leak)
+        for path in files
+        for leak in find_leaks(source, path.read_text(encoding="utf-8", errors="replace"))
     ]
-    assert found == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_the_built_book_holds_no_solution(name, site):
+    """Every page of the book, its sources and its search index are searched."""
+    assert (site / "exercises" / name).with_suffix(".html").is_file()
+    assert [] == site_leaks(site, SOURCES[name])
+
+
+@pytest.mark.parametrize("file", ["chapters/a.html", "_sources/a.ipynb", "searchindex.js"])
+def test_a_leak_in_a_site_is_found(tmp_path, file):
+    """A solution planted on a page, in a page's source or in the search index is named."""
+    planted = tmp_path / file
+    planted.parent.mkdir(parents=True, exist_ok=True)
+    planted.write_text(f"<html>{LINE}</html>")
+    (tmp_path / "clean.html").write_text("<html>nothing</html>")
+    assert [file] == [name for name, _ in site_leaks(tmp_path, solved())]
 
 
 @pytest.mark.parametrize(
