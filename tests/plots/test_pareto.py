@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinyml_course.plots.pareto import plot_candidates, plot_hypervolume, plot_magnitudes
+from tinyml_course.plots.pareto import (
+    plot_candidates,
+    plot_hypervolume,
+    plot_magnitudes,
+    plot_scalarisation,
+)
 
 COSTS = np.array([[1.0, 4.0], [2.0, 2.0], [3.0, 3.0], [4.0, 1.0]])
 FRONT = np.array([True, True, False, True])
@@ -28,3 +33,17 @@ def test_magnitudes_are_labelled_with_their_values():
     """Small numbers are written out, large ones as powers of ten."""
     axes = plot_magnitudes({"few": 1200, "many": 6.2e20}, xlabel="networks")
     assert {"1,200", "6.2e+20"} == {text.get_text() for text in axes.texts}
+
+
+def test_every_candidate_lies_inside_the_axes_of_the_choice():
+    """On either scale the axes span the candidates; the line of equal score may leave them."""
+    costs = np.array([[4.0, 5.0], [20.0, 2.0], [80.0, 9.0]])
+    front = np.array([True, True, False])
+    for log_x in (False, True):
+        axes = plot_scalarisation(
+            costs, front, front, 0, np.array([[1.0, 30.0], [200.0, 0.5]]),
+            xlabel="KB", ylabel="%", log_x=log_x,
+        )  # fmt: skip
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        assert left < 4 < 80 < right < 200
+        assert low < 2 < 9 < high < 30

@@ -81,6 +81,13 @@ def savefig_svg(figure, salt):
     return _trim_svg(buffer.getvalue(), salt)
 
 
+def test_every_text_names_the_same_three_fonts():
+    """The long list of matplotlib's fallbacks stands nowhere, in no text's style."""
+    svg = render_svg(log_figure(), salt="a")
+    assert "DejaVu Sans, Verdana, sans-serif" in svg
+    assert "Bitstream" not in svg
+
+
 @pytest.mark.parametrize("make", [scatter_figure, log_figure])
 def test_the_quick_way_draws_what_savefig_draws(make):
     """The element equals that of ``savefig`` to the byte, layout and formulas included."""

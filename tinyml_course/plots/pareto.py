@@ -130,6 +130,7 @@ def plot_scalarisation(
     )
     dent = on_front & ~reachable
     axes.plot(*costs[dent].T, "o", markersize=9, markerfacecolor="white", markeredgecolor=DENT)
+    axes.autoscale_view()  # now: matplotlib would wait, and then no longer be allowed to
     axes.set_autoscale_on(False)
     axes.plot(*contour.T, "--", color=CHOSEN, linewidth=1.2)
     axes.plot(*costs[chosen], "*", color=CHOSEN, markersize=18, markeredgecolor="white")

@@ -116,7 +116,7 @@ def _trim_svg(svg: str, salt: str) -> str:
     """Return the `<svg>` element of a file of matplotlib's, without what a page does not need."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<!--.*?-->\n?|<metadata.*?</metadata>\n?", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"(?<=px )'DejaVu Sans'[^;\"]*sans-serif", FONTS, svg)
+    svg = re.sub(r"(?:(?<=px )|(?<=family: ))'DejaVu Sans'[^;\"]*sans-serif", FONTS, svg)
     used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", svg))
     svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{salt}-{m[1]}"' if m[1] in used else "", svg)
     svg = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{salt}-", svg)
