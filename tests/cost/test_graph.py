@@ -59,6 +59,28 @@ def test_each_operator_reads_what_the_one_before_wrote():
     assert graph.outputs == (chain[-1],)
 
 
+def test_a_sum_reads_the_blocks_input_and_what_became_of_it():
+    """A block with a skip keeps its input until the sum, which comes before the pooling."""
+    skipping = LayerSpec(op="separable", filters=4, skip=True, pool=2)
+    spec = ArchSpec(
+        classes=2, input_shape=(8, 8, 1), layers=(LayerSpec(op="conv", filters=4), skipping)
+    )
+    names = [op.name for op in arch_graph(spec).ops]
+    stem, _, pointwise, total, pooling = arch_graph(spec).ops[:5]
+    assert ["ADD", "MAX_POOL_2D"] == names[3:5]
+    assert total.inputs == (stem.outputs[0], pointwise.outputs[0])
+    assert pooling.inputs == total.outputs
+    assert arch_graph(spec).tensors[pooling.outputs[0]].shape == (1, 4, 4, 4)
+
+
+def test_a_hidden_layer_has_a_fused_activation():
+    """The head grows by one dense layer with ReLU; the last one stays without."""
+    spec = ArchSpec(classes=3, layers=(LayerSpec(op="conv", filters=4),), hidden=8)
+    hidden, last = (op for op in arch_graph(spec).ops if op.name == "FULLY_CONNECTED")
+    assert [1, 0] == [op.options["fused_activation_function"] for op in (hidden, last)]
+    assert arch_graph(spec).tensors[last.inputs[1]].shape == (3, 8)
+
+
 @pytest.mark.slow
 def test_graph_equals_the_converted_file():
     """Operators, shapes, types, stored bytes and strides are those of the converter's file."""
