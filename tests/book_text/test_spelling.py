@@ -46,6 +46,11 @@ def dictionary() -> object:
     return known
 
 
+def forms(word: str) -> set[str]:
+    """Return what the list may hold for `word`: itself, in lower case, or in the singular."""
+    return {form.removesuffix(end) for form in (word, word.lower()) for end in ("", "s")}
+
+
 def listed() -> list[str]:
     return WORDS.read_text(encoding="utf-8").split()
 
@@ -53,7 +58,7 @@ def listed() -> list[str]:
 def faults(text: str) -> list[str]:
     """Return the words of `text` that are misspelled, or American where British differs."""
     allowed = set(listed())
-    words = {word for word in words_of(text) if not {word, word.lower()} & allowed}
+    words = {word for word in words_of(text) if not forms(word) & allowed}
     unknown = {word for word in words if dictionary().unknown([word])}
     american = {
         f"{word} (here: {british()[word.lower()]})"
@@ -104,7 +109,7 @@ def test_the_word_list_is_sorted_and_each_word_is_needed():
     if not (COURSE / "solutions").is_dir():
         pytest.skip("a class's copy lacks the solutions, whose words are listed")
     used = {word for _, text in texts() for word in words_of(text)}
-    used |= {word.lower() for word in used}
+    used = {form for word in used for form in forms(word)}
     assert [] == [word for word in words if word not in used or not dictionary().unknown([word])]
 
 
