@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 NBVAL := --nbval-lax --nbval-kernel-name tinyml-course --nbval-cell-timeout 120
 
-.PHONY: learn test fast check bench book book-serve setup-learn setup-dev setup-book clean
+.PHONY: learn test fast check bench book book-serve book-pdf setup-learn setup-dev setup-book clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,7 +15,7 @@ help:
 	@echo "make fast     the tests that need no TensorFlow (seconds)"
 	@echo "make check    style, types and layers"
 	@echo "make bench    side-by-side measurements"
-	@echo "make book     build the online book (make book-serve shows it)"
+	@echo "make book     build the online book (make book-serve shows it, make book-pdf prints it)"
 	@echo "make clean    remove the virtual environment"
 
 learn: setup-learn
@@ -39,6 +39,9 @@ book: setup-book
 
 book-serve: book
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+book-pdf: setup-book
+	@$(BIN)/tinyml book --pdf $(ARGS)
 
 setup-learn setup-dev setup-book: setup-%: need-python
 	@$(PYTHON) tinyml_course/bootstrap.py --venv $(VENV) --extra $*

@@ -270,11 +270,17 @@ def book(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="List the size of every page and experiment.")
     ] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Print it to one PDF instead; needs a browser.")
+    ] = False,
 ) -> None:
     """Build the online book: run the notebooks that changed, write the site, weigh its pages."""
-    from tinyml_course.bookbuild.build import build_book
+    from tinyml_course.bookbuild.build import build_book, build_pdf
     from tinyml_course.launch import course_folder
 
+    if pdf:
+        print(f"Wrote {build_pdf(course_folder(), out=out)}")
+        return
     built = build_book(course_folder(), out=out)
     print(built)
     if verbose:

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
@@ -108,6 +107,7 @@ run_notebooks(store, ["chapters/quick.ipynb", "chapters/slow.ipynb"], timeout=60
 @pytest.mark.slow
 def test_an_interruption_leaves_no_kernel_and_keeps_what_was_finished(store):
     """Ctrl-C ends the build's process with all of its kernels; the finished notebook is kept."""
+    psutil = pytest.importorskip("psutil", reason="psutil is not installed")
     mark = "import pathlib; pathlib.Path('started').touch(); import time"
     write_notebook(store.folder / "chapters/quick.ipynb", "print(1)")
     write_notebook(store.folder / "chapters/slow.ipynb", mark, "time.sleep(500)")

@@ -13,6 +13,7 @@ from pathlib import Path
 from tinyml_course.bookbuild.contents import list_notebooks, read_settings
 from tinyml_course.bookbuild.dependencies import Package
 from tinyml_course.bookbuild.execute import NotebookStore, Run, kernel_environment, run_notebooks
+from tinyml_course.bookbuild.pdf import assemble_page, find_browser, list_parts, print_page
 from tinyml_course.bookbuild.weight import PageWeight, page_faults, weigh_pages
 from tinyml_course.core.errors import CourseError
 
@@ -107,8 +108,6 @@ def build_book(
         If a cell raises, a warning is printed, a page is too large or jupyter-book is not
         installed.
     """
-    if not importlib.util.find_spec("jupyter_book"):
-        raise BookFault("jupyter-book is not installed; pip install 'tinyml-course[learn,book]'")
     build = (out or folder) / "_build"
     runs, kept = execute_changed(folder, build, config=config, package=package)
     write_pages(book_command(folder, build.parent, config=config), folder)
@@ -116,6 +115,37 @@ def build_book(
     if faults := page_faults(pages):
         raise BookFault("pages are too large, or wait for a kernel:\n" + "\n".join(faults))
     return BuiltBook(site=build / "html", runs=runs, kept=kept, pages=pages)
+
+
+def build_pdf(
+    folder: Path,
+    *,
+    out: Path | None = None,
+    config: Path | None = None,
+    package: Path = COURSE_PACKAGE,
+) -> Path:
+    """Print the book of `folder` to one PDF and return its file, ``_build/pdf/book.pdf``.
+
+    Parameters are those of `build_book`.
+
+    Raises
+    ------
+    BookFault
+        As for `build_book`.
+    PrintFault
+        If no browser is installed, which is found out first, or it prints nothing.
+    """
+    find_browser()
+    build = (out or folder) / "_build"
+    execute_changed(folder, build, config=config, package=package)
+    write_pages(book_command(folder, build.parent, config=config, builder="singlehtml"), folder)
+    single, pdf = build / "singlehtml" / "index.html", build / "pdf" / "book.pdf"
+    page = single.with_name("print.html")
+    printed = assemble_page(single.read_text(encoding="utf-8"), list_parts(folder))
+    page.write_text(printed, encoding="utf-8")
+    pdf.parent.mkdir(exist_ok=True)
+    print_page(page, pdf)
+    return pdf
 
 
 def execute_changed(
@@ -126,9 +156,11 @@ def execute_changed(
     Raises
     ------
     BookFault
-        If a cell raises or takes too long: it names notebook, cell and error. The notebooks that
-        succeeded are kept.
+        If jupyter-book is not installed, or a cell raises or takes too long: it names notebook,
+        cell and error. The notebooks that succeeded are kept.
     """
+    if not importlib.util.find_spec("jupyter_book"):
+        raise BookFault("jupyter-book is not installed; pip install 'tinyml-course[learn,book]'")
     from tqdm import tqdm
 
     settings = read_settings(folder, config)

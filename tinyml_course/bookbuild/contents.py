@@ -29,18 +29,30 @@ def list_notebooks(folder: Path, settings: dict[str, Any]) -> tuple[str, ...]:
 
 def list_pages(folder: Path) -> list[str]:
     """Return the pages that `_toc.yml` names, patterns resolved, without their suffixes."""
-    from sphinx_external_toc.api import FileItem, GlobItem
+    site = read_contents(folder)
+    trees = (tree for document in site.values() for tree in document.subtrees)
+    found = [page for tree in trees for page in pages_of_tree(folder, tree)]
+    return [str(site.root.docname), *found]
+
+
+def read_contents(folder: Path) -> Any:
+    """Return the table of contents of `folder`, a `sphinx_external_toc` site map."""
     from sphinx_external_toc.parsing import parse_toc_yaml
 
-    site = parse_toc_yaml(folder / "_toc.yml")
-    pages = [str(site.root.docname)]
-    for document in site.values():
-        for item in (item for tree in document.subtrees for item in tree.items):
-            if isinstance(item, GlobItem):
-                found = sorted(path for path in folder.glob(str(item)) if path.is_file())
-                pages += [path.relative_to(folder).with_suffix("").as_posix() for path in found]
-            elif isinstance(item, FileItem):
-                pages.append(str(item))
+    return parse_toc_yaml(folder / "_toc.yml")
+
+
+def pages_of_tree(folder: Path, tree: Any) -> list[str]:
+    """Return the pages that one `tree` of the table of contents lists, patterns resolved."""
+    from sphinx_external_toc.api import FileItem, GlobItem
+
+    pages: list[str] = []
+    for item in tree.items:
+        if isinstance(item, GlobItem):
+            found = sorted(path for path in folder.glob(str(item)) if path.is_file())
+            pages += [path.relative_to(folder).with_suffix("").as_posix() for path in found]
+        elif isinstance(item, FileItem):
+            pages.append(str(item))
     return pages
 
 
