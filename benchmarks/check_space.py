@@ -20,8 +20,11 @@ import numpy as np
 
 from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.environment import load_keras, load_tensorflow, seed_everything
+from tinyml_course.cost.graph import arch_graph
 from tinyml_course.device.runtime import DeviceRuntime
 from tinyml_course.device.runtime_server import RuntimeServer
+from tinyml_course.device.slim import slim
+from tinyml_course.device.slim_size import slim_bytes
 from tinyml_course.nas.agreement import compare_costs, convert_random, cut_at_pooling
 from tinyml_course.nas.space import DEFAULT_SPACE, canonical_hash
 from tinyml_course.training.build import build
@@ -84,17 +87,19 @@ def train_one_step(spec: ArchSpec, seed: int) -> None:
 
 
 def check_conversions(seeds: range) -> None:
-    """Convert each network, compare and run it; append the figures to the table."""
-    rows = [_convert(seed) for seed in seeds]
-    is_new = not TABLE.exists()
+    """Convert each network, compare and run it; append its figures to the table at once."""
     TABLE.parent.mkdir(parents=True, exist_ok=True)
-    with TABLE.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        if is_new:
-            writer.writeheader()
-        writer.writerows(rows)
-    wrong = [row["seed"] for row in rows if row["wrong"]]
-    print(f"networks {seeds.start}..{seeds.stop - 1}: {len(rows)} converted, wrong: {wrong}")
+    wrong = []
+    for seed in seeds:
+        row = _convert(seed)
+        is_new = not TABLE.exists()
+        with TABLE.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row), lineterminator="\n")
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+        wrong += [seed] if row["wrong"] else []
+    print(f"networks {seeds.start}..{seeds.stop - 1}: {len(seeds)} converted, wrong: {wrong}")
 
 
 def _convert(seed: int) -> dict[str, Any]:
@@ -105,6 +110,8 @@ def _convert(seed: int) -> dict[str, Any]:
     for found in comparisons:
         row[f"{found.what}, predicted"] = found.predicted
         row[f"{found.what}, converted"] = found.converted
+    row["slim bytes, predicted"] = slim_bytes(arch_graph(spec))
+    row["slim bytes, converted"] = len(slim(data))
     row["wrong"] = sum(found.predicted != found.converted for found in comparisons)
     return row | (
         _run(spec, data, seed) if seed < RUN else {"feature_steps": "", "class_steps": ""}

@@ -10,7 +10,9 @@ import pytest
 from tinyml_course.core.arch import ArchSpec, LayerSpec, gesture_net
 from tinyml_course.device.runtime import DeviceRuntime
 from tinyml_course.device.runtime_server import RuntimeServer
+from tinyml_course.device.slim import slim
 from tinyml_course.nas.agreement import compare_costs, convert_random, cut_at_pooling
+from tinyml_course.nas.costs import measure_cost
 from tinyml_course.nas.space import DEFAULT_SPACE
 
 pytestmark = pytest.mark.slow
@@ -66,6 +68,13 @@ def test_every_cost_equals_that_of_the_converted_file(spec, files):
     assert [(row.what, row.converted) for row in rows] == [
         (row.what, row.predicted) for row in rows
     ]
+
+
+def test_slimmed_files_are_predicted_within_two_per_cent(files):
+    """The estimate of a slimmed file errs by at most two per cent, and hardly ever below it."""
+    for spec, data in files.items():
+        size, predicted = len(slim(data)), measure_cost(spec, slimmed=True).model_bytes
+        assert 0.995 * size <= predicted <= 1.02 * size, spec
 
 
 def answers(data, samples, servers):

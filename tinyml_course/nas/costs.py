@@ -12,6 +12,7 @@ from tinyml_course.cost.file_size import file_bytes
 from tinyml_course.cost.graph import arch_graph
 from tinyml_course.device.arena import plan_arena
 from tinyml_course.device.latency import model_latency
+from tinyml_course.device.slim_size import slim_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class SpecCost:
     arena_bytes : int
         Arena that the firmware must reserve.
     model_bytes : int
-        Size of the converted int8 .tflite.
+        Size of the int8 .tflite, as converted or slimmed.
     latency_ms : float
         Modelled time of one inference.
     """
@@ -40,7 +41,11 @@ class SpecCost:
 
 
 def measure_cost(
-    spec: ArchSpec, board: str = "esp32", *, kernels: KernelTier | None = None
+    spec: ArchSpec,
+    board: str = "esp32",
+    *,
+    kernels: KernelTier | None = None,
+    slimmed: bool = False,
 ) -> SpecCost:
     """Return what `spec` costs on `board`; no training, no conversion, no TensorFlow.
 
@@ -52,6 +57,9 @@ def measure_cost(
         Name in `core.boards.BOARDS`.
     kernels : KernelTier, optional
         Kernels that the firmware links; the board's own by default.
+    slimmed : bool, default False
+        Count the bytes of the file after `device.slim`, within two per cent; without it those
+        that `convert_int8` writes for a calibrated model, exactly.
 
     Raises
     ------
@@ -66,7 +74,7 @@ def measure_cost(
         parameters=cost.parameters,
         macs=cost.macs,
         arena_bytes=plan_arena(graph, tier).required_bytes,
-        model_bytes=file_bytes(spec, graph),
+        model_bytes=slim_bytes(graph) if slimmed else file_bytes(spec, graph),
         latency_ms=model_latency(graph, target, tier).milliseconds,
     )
 
