@@ -73,7 +73,7 @@ def test_every_cost_equals_that_of_the_converted_file(spec, files):
 def test_slimmed_files_are_predicted_within_two_per_cent(files):
     """The estimate of a slimmed file errs by at most two per cent, and hardly ever below it."""
     for spec, data in files.items():
-        size, predicted = len(slim(data)), measure_cost(spec, slimmed=True).model_bytes
+        size, predicted = len(slim(data)), measure_cost(spec, form="slim").model_bytes
         assert 0.995 * size <= predicted <= 1.02 * size, spec
 
 

@@ -80,6 +80,17 @@ def test_an_unknown_board_is_refused():
         measure_cost(gesture_net(10), "esp33")
 
 
+def test_each_form_of_the_file_has_its_size():
+    """Names make a quantization-aware file the largest; slimming takes most of them away."""
+    slim, calibrated, aware = (
+        measure_cost(gesture_net(10), form=form).model_bytes
+        for form in ("slim", "calibrated", "aware")
+    )
+    assert slim < 0.8 * calibrated < calibrated < aware
+    with pytest.raises(ValueError, match="form must be one of calibrated, aware, slim"):
+        measure_cost(gesture_net(10), form="zip")
+
+
 def test_costs_need_no_tensorflow():
     """Measuring a cost loads neither TensorFlow nor Keras."""
     code = (

@@ -117,6 +117,7 @@ def test_networks_of_the_space_build_and_learn():
 
 def test_a_network_with_skips_and_pools_trains_aware_of_its_rounding():
     """Quantization-aware training takes sums and poolings; the file costs what was predicted."""
+    from tinyml_course.cost.file_size import file_bytes
     from tinyml_course.cost.graph import arch_graph
     from tinyml_course.device.arena import plan_arena
     from tinyml_course.device.convert import convert_int8
@@ -130,8 +131,9 @@ def test_a_network_with_skips_and_pools_trains_aware_of_its_rounding():
     aware = quantize_aware(build(spec), calibration=x)
     aware.compile("adam", "sparse_categorical_crossentropy")
     aware.fit(x, np.arange(8) % 3, verbose=0)
-    file = read_model(convert_int8(aware, x).tflite).subgraphs[0]
-    graph = arch_graph(spec)
+    data = convert_int8(aware, x).tflite
+    file, graph = read_model(data).subgraphs[0], arch_graph(spec)
+    assert len(data) == file_bytes(spec, graph, aware=True)
     assert [op.name for op in graph.ops] == [op.name for op in file.ops]
     for tier in ("tflm-reference", "esp-nn"):
         planned = [plan_arena(network, tier).required_bytes for network in (graph, file)]

@@ -6,13 +6,17 @@ parents, each padded to its alignment. `SizeBuilder` repeats these steps and kee
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable
+from types import MappingProxyType
 
-from tinyml_course.core.arch import ArchSpec, LayerSpec, place_blocks
+from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.graph import OpInfo, TensorGraph, TensorInfo
+from tinyml_course.cost.file_names import aware_layout, calibrated_layout
 
 OFFSET, INT, LONG, BYTE = 4, 4, 8, 1
+CODE_FIELDS = MappingProxyType({"ADD": ((2, INT),), "QUANTIZE": ((0, BYTE), (3, INT))})
+"""Kinds of operators whose number, or version, is the schema's default."""
+
 RUNTIME_VERSION_BYTES, CONVERSION_METADATA_BYTES = 16, 96
 """Metadata that TensorFlow 2.21 writes: the oldest runtime, and how the file was converted."""
 
@@ -79,15 +83,7 @@ class SizeBuilder:
             self._largest = align
 
 
-class _Names(NamedTuple):
-    """What the converter calls an operator's constants and its output."""
-
-    output: str
-    weights: str = ""
-    bias: str = ""
-
-
-def file_bytes(spec: ArchSpec, graph: TensorGraph) -> int:
+def file_bytes(spec: ArchSpec, graph: TensorGraph, *, aware: bool = False) -> int:
     """Return the size of the file that `convert_int8` makes of a model that `build` made.
 
     Parameters
@@ -96,12 +92,15 @@ def file_bytes(spec: ArchSpec, graph: TensorGraph) -> int:
         The network; layers' names follow from its blocks.
     graph : TensorGraph
         Its `arch_graph`.
+    aware : bool, default False
+        For a model trained with `quantize_aware`, whose tensors have longer names; without it
+        for one that is calibrated after training.
 
     Returns
     -------
     int
-        Bytes, for a model that is calibrated after training. The names are those of
-        TensorFlow 2.21; other releases differ by some bytes a tensor.
+        Bytes. The names are those of TensorFlow 2.21; other releases differ by some bytes a
+        tensor.
 
     References
     ----------
@@ -115,72 +114,29 @@ def file_bytes(spec: ArchSpec, graph: TensorGraph) -> int:
     >>> file_bytes(gesture_net(3), arch_graph(gesture_net(3))) > 3000
     True
     """
+    layout = (aware_layout if aware else calibrated_layout)(spec, graph)
     builder = SizeBuilder()
-    names = list(_op_names(spec))
-    codes = list(dict.fromkeys(op.name for op in graph.ops))
-    for name in codes:
-        fields = [(2, INT)] if name == "ADD" else [(0, BYTE), (2, INT), (3, INT)]
-        builder.table(*fields)
-    builder.vector(len(codes))
-    tensors = list(_in_file_order(graph, names))
-    for info, name in tensors:
+    for name in layout.codes:
+        builder.table(*CODE_FIELDS.get(name, ((0, BYTE), (2, INT), (3, INT))))
+    builder.vector(len(layout.codes))
+    for info, name in layout.tensors:
         _add_tensor(builder, info, name)
-    builder.vector(len(tensors))
+    builder.vector(len(layout.tensors))
     builder.vector(1, INT)
     builder.vector(1, INT)
     for op in graph.ops:
-        _add_operator(builder, op, first_code=op.name == codes[0])
+        _add_operator(builder, op, first_code=op.name == layout.codes[0])
     builder.vector(len(graph.ops))
     builder.string(len("main"))
     builder.table((0, OFFSET), (1, OFFSET), (2, OFFSET), (3, OFFSET), (4, OFFSET))
     builder.vector(1)
     builder.string(len("MLIR Converted."))
-    _add_buffers(builder, [info.constant_bytes for info, _ in tensors])
+    sizes = [info.constant_bytes for info, _ in layout.tensors]
+    _add_buffers(builder, [*sizes, *[0] * layout.unused_buffers])
     _add_metadata(builder)
-    _add_signature(builder)
+    _add_signature(builder, layout.output_name, input_is_first=not aware)
     builder.table((0, INT), *((slot, OFFSET) for slot in (1, 2, 3, 4, 6, 7)))
     return builder.finish()
-
-
-def _in_file_order(graph: TensorGraph, names: list[_Names]) -> Iterator[tuple[TensorInfo, str]]:
-    """Yield the tensors: input, axes, constants from the last operator back, then activations."""
-    yield graph.tensors[graph.inputs[0]], "serving_default_x:0"
-    for op in graph.ops:
-        if op.name == "MEAN":
-            yield graph.tensors[op.inputs[1]], "m/pool/Mean/reduction_indices"
-    for op, name in zip(reversed(graph.ops), reversed(names), strict=True):
-        if name.weights:
-            yield graph.tensors[op.inputs[2]], name.bias
-            yield graph.tensors[op.inputs[1]], name.weights
-    for op, name in zip(graph.ops, names, strict=True):
-        yield graph.tensors[op.outputs[0]], name.output
-
-
-def _op_names(spec: ArchSpec) -> Iterator[_Names]:
-    """Yield the names of each operator's tensors: the fused layers' names, joined."""
-    for number, block in enumerate(place_blocks(spec)):
-        layer = block.layer
-        if layer.op != "conv":
-            yield _convolution_names(f"d{number}", "depthwise", layer)
-        if layer.op != "depthwise":
-            yield _convolution_names(f"c{number}", "Conv2D", layer)
-        if layer.skip:
-            yield _Names(f"m/s{number}/add")
-        if layer.pool > 1:
-            yield _Names(f"m/p{number}/MaxPool")
-    yield _Names("m/pool/Mean")
-    if spec.hidden:
-        yield _Names("m/h/MatMul;m/h/Relu;m/h/BiasAdd", "m/h/MatMul", "m/h/Relu;m/h/BiasAdd")
-    yield _Names("m/out/MatMul;m/out/BiasAdd", "m/out/MatMul", "m/out/BiasAdd")
-    yield _Names("StatefulPartitionedCall:0")
-
-
-def _convolution_names(key: str, kind: str, layer: LayerSpec) -> _Names:
-    activation = "Relu6" if layer.activation == "relu6" else "Relu"
-    weights = f"m/{key}/{kind}"
-    normalised = f"m/{key}n/FusedBatchNormV3;{weights}"
-    bias = f"m/{key}a/{activation};{normalised}"
-    return _Names(f"{bias}1", weights if kind == "Conv2D" else normalised, bias)
 
 
 def _add_tensor(builder: SizeBuilder, info: TensorInfo, name: str) -> None:
@@ -247,11 +203,12 @@ def _add_metadata(builder: SizeBuilder) -> None:
     builder.vector(2)
 
 
-def _add_signature(builder: SizeBuilder) -> None:
+def _add_signature(builder: SizeBuilder, output_name: str, *, input_is_first: bool) -> None:
     builder.string(len("x"))
-    builder.table((0, OFFSET))  # the input is tensor 0, the default
+    index = () if input_is_first else ((1, INT),)  # tensor 0 is the default
+    builder.table((0, OFFSET), *index)
     builder.vector(1)
-    builder.string(len("out"))
+    builder.string(len(output_name))
     builder.table((0, OFFSET), (1, INT))
     builder.vector(1)
     builder.string(len("serving_default"))

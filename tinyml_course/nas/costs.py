@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.boards import find_board
+from tinyml_course.core.graph import TensorGraph
 from tinyml_course.core.types import KernelTier
 from tinyml_course.cost.estimate import estimate_cost
 from tinyml_course.cost.file_size import file_bytes
@@ -13,6 +15,9 @@ from tinyml_course.cost.graph import arch_graph
 from tinyml_course.device.arena import plan_arena
 from tinyml_course.device.latency import model_latency
 from tinyml_course.device.slim_size import slim_bytes
+
+FileForm = Literal["calibrated", "aware", "slim"]
+"""Which .tflite of a network is meant: they differ in names, and in what no runtime reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,7 @@ class SpecCost:
     arena_bytes : int
         Arena that the firmware must reserve.
     model_bytes : int
-        Size of the int8 .tflite, as converted or slimmed.
+        Size of the int8 .tflite.
     latency_ms : float
         Modelled time of one inference.
     """
@@ -45,7 +50,7 @@ def measure_cost(
     board: str = "esp32",
     *,
     kernels: KernelTier | None = None,
-    slimmed: bool = False,
+    form: FileForm = "calibrated",
 ) -> SpecCost:
     """Return what `spec` costs on `board`; no training, no conversion, no TensorFlow.
 
@@ -57,14 +62,15 @@ def measure_cost(
         Name in `core.boards.BOARDS`.
     kernels : KernelTier, optional
         Kernels that the firmware links; the board's own by default.
-    slimmed : bool, default False
-        Count the bytes of the file after `device.slim`, within two per cent; without it those
-        that `convert_int8` writes for a calibrated model, exactly.
+    form : {'calibrated', 'aware', 'slim'}
+        The file whose bytes count: what `convert_int8` writes for a model that is calibrated
+        after training, or for one trained with `quantize_aware` (both exact), or what `slim`
+        leaves of either (within two per cent).
 
     Raises
     ------
     ValueError
-        If the board is unknown, or has no such kernels.
+        If the board is unknown or has no such kernels, or `form` is another one.
     """
     target = find_board(board)
     tier = kernels or target.kernels
@@ -74,9 +80,17 @@ def measure_cost(
         parameters=cost.parameters,
         macs=cost.macs,
         arena_bytes=plan_arena(graph, tier).required_bytes,
-        model_bytes=slim_bytes(graph) if slimmed else file_bytes(spec, graph),
+        model_bytes=_model_bytes(spec, graph, form),
         latency_ms=model_latency(graph, target, tier).milliseconds,
     )
+
+
+def _model_bytes(spec: ArchSpec, graph: TensorGraph, form: FileForm) -> int:
+    if form == "slim":
+        return slim_bytes(graph)
+    if form not in get_args(FileForm):
+        raise ValueError(f"form must be one of {', '.join(get_args(FileForm))}, got {form!r}")
+    return file_bytes(spec, graph, aware=form == "aware")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
