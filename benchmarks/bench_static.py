@@ -1,7 +1,8 @@
 """Measure each experiment's page version: seconds to draw all its states, bytes after gzip.
 
 Run with ``python benchmarks/bench_static.py``, or name experiments: ``... memory-budget-dense``.
-All of them take about five minutes of one core.
+All of them take about five minutes of one core. With ``--site _build/html`` it weighs instead
+what a built book holds, experiments made from a notebook's own training included.
 """
 
 from __future__ import annotations
@@ -10,10 +11,21 @@ import argparse
 import importlib
 import pkgutil
 import time
+from pathlib import Path
+
+import numpy as np
 
 import tinyml_course.widgets as widgets
+from tinyml_course.bookbuild.weight import weigh_pages
+from tinyml_course.nas.family import read_candidates
+from tinyml_course.widgets.bits import bits_explorer, read_states
+from tinyml_course.widgets.diagnosis import fault_game, read_cases
 from tinyml_course.widgets.experiment import Experiment
+from tinyml_course.widgets.pareto import scalarisation_experiment, space_experiment
 from tinyml_course.widgets.static import MAX_WIDGET_BYTES, build_static
+
+CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
+SECONDS_PER_TRAINING = 30.0
 
 
 def find_experiments() -> dict[str, Experiment]:
@@ -26,21 +38,61 @@ def find_experiments() -> dict[str, Experiment]:
     return {value.name: value for value in values if isinstance(value, Experiment)}
 
 
+def make_experiments() -> dict[str, Experiment]:
+    """Return the experiments that notebooks make from the course's tables."""
+    family = read_candidates(CHAPTERS / "00_foundations/data/family.csv")
+    sizes = np.array([candidate.weight_bytes / 1024 for candidate in family])
+    errors = np.array([candidate.error_percent for candidate in family])
+    data = CHAPTERS / "01_quantization/data"
+    made = (
+        space_experiment(SECONDS_PER_TRAINING),
+        scalarisation_experiment(tuple(c.name for c in family), sizes, errors),
+        bits_explorer(read_states(data / "bits.jsonl")),
+        fault_game(read_cases(data / "diagnosis_cases.json")),
+    )
+    return {experiment.name: experiment for experiment in made}
+
+
+def measure(experiment: Experiment) -> None:
+    """Print one row: CPU time and bytes, these as a share of the budget."""
+    start = time.process_time()
+    piece = build_static(experiment)
+    seconds = time.process_time() - start
+    share = piece.compressed_bytes / MAX_WIDGET_BYTES
+    print(
+        f"{experiment.name:26}{piece.states:8}{seconds:8.1f}{1e3 * seconds / piece.states:10.0f}"
+        f"{piece.compressed_bytes:10,}{share:11.0%}",
+        flush=True,
+    )
+    for note in piece.thinned:
+        print(f"    {note}")
+
+
+def weigh_site(site: Path) -> None:
+    """Print one row an experiment of a built book."""
+    print(f"{'experiment':26}{'states':>8}{'bytes':>10}{'of budget':>11}  page")
+    for page in weigh_pages(site):
+        for shown in page.experiments:
+            share = shown.compressed_bytes / MAX_WIDGET_BYTES
+            size = f"{shown.compressed_bytes:10,}{share:11.0%}"
+            print(f"{shown.name:26}{shown.states:8}{size}  {page.name}")
+
+
 def main() -> None:
-    """Print one row an experiment, its bytes as a share of the budget."""
+    """Measure the experiments, or weigh a built book."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="experiments to measure; all where none is named")
-    experiments = find_experiments()
-    names = parser.parse_args().names or sorted(experiments)
-    print(f"{'experiment':24}{'states':>8}{'CPU s':>8}{'bytes':>10}{'of budget':>11}")
-    for name in names:
-        start = time.process_time()
-        piece = build_static(experiments[name])
-        seconds = time.process_time() - start
-        share = piece.compressed_bytes / MAX_WIDGET_BYTES
-        print(f"{name:24}{piece.states:8}{seconds:8.1f}{piece.compressed_bytes:10,}{share:11.0%}")
-        for note in piece.thinned:
-            print(f"    {note}")
+    parser.add_argument("--site", type=Path, help="folder of a built book to weigh instead")
+    options = parser.parse_args()
+    if options.site:
+        weigh_site(options.site)
+        return
+    experiments = find_experiments() | make_experiments()
+    print(
+        f"{'experiment':26}{'states':>8}{'CPU s':>8}{'ms/state':>10}{'bytes':>10}{'of budget':>11}"
+    )
+    for name in options.names or sorted(experiments):
+        measure(experiments[name])
 
 
 if __name__ == "__main__":
