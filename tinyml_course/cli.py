@@ -106,6 +106,71 @@ def run(
 
 
 @command
+def search(
+    data: Annotated[
+        str, typer.Option(help="Gestures, as for `tinyml run`: a file, a folder, 'synthetic', ...")
+    ],
+    board: Annotated[str, typer.Option(help="Board whose limits hold.")] = "esp32",
+    max_arena: Annotated[
+        str | None, typer.Option(help="Most arena, as 16KB; else what the board gives.")
+    ] = None,
+    max_flash: Annotated[
+        str | None, typer.Option(help="Largest model file, as 12KB; else no limit.")
+    ] = None,
+    max_latency: Annotated[
+        float | None, typer.Option(help="Longest inference in milliseconds; else no limit.")
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="random, evolution, aging or nsga2.")] = "nsga2",
+    budget: Annotated[
+        str, typer.Option(help="Evaluations, as 200, or a time over all sessions, as 10m.")
+    ] = "10m",
+    epochs: Annotated[int, typer.Option(help="Epochs of each network's training.")] = 20,
+    halving: Annotated[
+        bool, typer.Option("--halving", help="Train all a little and only the best fully.")
+    ] = False,
+    journal: Annotated[
+        Path | None, typer.Option(help="File that keeps every evaluation; resumes if it exists.")
+    ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, for many machines.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Processes; one a core by default.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Classes to use, separated by commas; else all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of splits, strategy and trainings.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for front.json, front.png, best.tflite, report.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Short trainings, to try it out.")] = False,
+) -> None:
+    """Search for networks that respect the chip: hard limits, journal, many workers."""
+    from tinyml_course.nas.budget import parse_budget, parse_size
+    from tinyml_course.nas.catalog import Settings
+    from tinyml_course.pipeline.search_job import QUICK_EPOCHS, SearchJob, run_search_job
+
+    job = SearchJob(
+        data=data,
+        classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
+        board=board,
+        max_arena=parse_size(max_arena) if max_arena else None,
+        max_flash=parse_size(max_flash) if max_flash else None,
+        max_latency=max_latency,
+        strategy=strategy,
+        budget=parse_budget(budget),
+        settings=Settings(seed=seed, epochs=QUICK_EPOCHS if quick else epochs, halving=halving),
+        journal=journal,
+        executor=executor,
+        jobs=jobs,
+        quick=quick,
+    )
+    outcome = run_search_job(job, out)
+    if outcome.result.ending == "interrupted":
+        raise typer.Exit(EXIT_INTERRUPTED)
+    raise typer.Exit(0 if outcome.fits else EXIT_DOES_NOT_FIT)
+
+
+@command
 def emulate(
     model: Annotated[Path, typer.Argument(help="The .tflite file.")],
     board: Annotated[str, typer.Option(help="Board to emulate.")] = "esp32",

@@ -15,6 +15,7 @@ import pytest
 
 from tests.nas import toy_process
 from tests.nas.toy import FaultyEvaluator, LoggingEvaluator, ToyEvaluator, toy_plan, widths_of
+from tinyml_course.nas import crew as crews
 from tinyml_course.nas.budget import Budget
 from tinyml_course.nas.crew import WORKER_DIED, Crew, attempt
 from tinyml_course.nas.evolution import Evolution
@@ -157,6 +158,17 @@ def test_no_more_than_the_jobs_run_at_a_time(tmp_path):
         search(toy_plan(evolve, evaluator), Budget(evaluations=16), crew)
     pids = {path.name.split("-")[3] for path in tmp_path.glob("begun-*")}
     assert 2 == len(pids)
+
+
+@pytest.mark.slow
+def test_workers_that_have_grown_are_replaced(tmp_path, monkeypatch):
+    """Past the limit of growth a new process takes over, between evaluations: nothing is lost."""
+    monkeypatch.setattr(crews, "MOST_GROWTH", -1)
+    with Crew(jobs=1) as crew:
+        evaluator = LoggingEvaluator(folder=str(tmp_path))
+        result = search(toy_plan(evolve, evaluator), Budget(evaluations=3), crew)
+    assert 3 == len({path.name.split("-")[3] for path in tmp_path.glob("ended-*")})
+    assert [None] * 3 == [trial.fault for trial in result.trials]
 
 
 def test_jobs_must_be_positive():

@@ -8,7 +8,7 @@ import pytest
 from tests.nas.toy import network, toy_trial
 from tinyml_course.nas.costs import Constraints, SpecCost
 from tinyml_course.nas.front import (
-    PROMPT_MS,
+    PATIENCE_MS,
     Reference,
     find_front,
     measure_hypervolume,
@@ -82,9 +82,9 @@ def test_trials_beyond_the_reference_add_nothing():
 
 
 def test_the_reference_takes_constraints_before_the_board():
-    """Limits of the search are the corner; where there is none, the board's, and 100 ms."""
+    """Limits of the search are the corner; where there is none, the board's, and a second."""
     made = reference_for(Constraints(max_arena=9), arena_bytes=1, model_bytes=2)
-    assert [1.0, 9, 2, PROMPT_MS] == made.corner.tolist()
+    assert [1.0, 9, 2, PATIENCE_MS] == made.corner.tolist()
 
 
 def test_toy_trials_have_four_objectives():

@@ -16,11 +16,12 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tinyml_course.core.errors import CourseError
 from tinyml_course.nas.evaluate import Evaluator
-from tinyml_course.nas.pool import LocalPool
+from tinyml_course.nas.pool import LocalPool, peak_memory
 from tinyml_course.nas.trial import Failure, Outcome, Trial
 
 if TYPE_CHECKING:
@@ -33,6 +34,25 @@ LONGEST_FAULT = 300
 CONNECT_SECONDS = 10.0
 """How long a cluster's scheduler may take to answer."""
 WORKER_DIED = "its worker process died, alone with it: killed, crashed or out of memory"
+
+
+MOST_GROWTH = 1 << 30
+"""Bytes that a worker may grow by before it is replaced: TensorFlow 2.21 keeps the graphs of every
+training that a process has run, 10 MB each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker hands back: the outcome, and how large its process has been."""
+
+    outcome: Outcome
+    pid: int
+    peak_bytes: int
+
+
+def work(evaluator: Evaluator, spec: ArchSpec, seed: int) -> Report:
+    """Return what `attempt` returns, signed by this process."""
+    return Report(attempt(evaluator, spec, seed), os.getpid(), peak_memory())
 
 
 def attempt(evaluator: Evaluator, spec: ArchSpec, seed: int) -> Outcome:
@@ -84,6 +104,8 @@ class Crew:
         self._jobs = jobs or os.cpu_count() or 1
         self._width = width or (lambda: self._jobs)
         self._pool: LocalPool | None = None
+        self._first_peak: dict[int, int] = {}
+        self._worn = False
 
     def __enter__(self) -> Crew:
         return self
@@ -95,7 +117,7 @@ class Crew:
         """End the local processes, `at_once` or when they have finished."""
         if self._pool is not None:
             self._pool.close(at_once=at_once)
-            self._pool = None
+        self._pool, self._first_peak, self._worn = None, {}, False
 
     def run(
         self,
@@ -130,7 +152,7 @@ class Crew:
                     if self._was_lost(future):
                         lost.append(trial)
                     else:
-                        yield trial, _outcome(future)
+                        yield trial, self._receive(future)
                 if lost:
                     lost += under_way.values()
                     under_way.clear()
@@ -148,15 +170,17 @@ class Crew:
         may_start: Callable[[], bool],
     ) -> list[Trial]:
         """Hand out trials until all workers are busy; return those that met a broken pool."""
+        if self._worn:
+            if under_way:
+                return []
+            self.close()
         while len(under_way) < max(1, self._width()) and may_start():
             trial = next(waiting, None)
             if trial is None:
                 break
             on_start(trial)
             try:
-                under_way[self._executor().submit(attempt, evaluator, trial.spec, trial.seed)] = (
-                    trial
-                )
+                under_way[self._executor().submit(work, evaluator, trial.spec, trial.seed)] = trial
             except BrokenExecutor:
                 if self._given is not None:
                     raise
@@ -177,11 +201,26 @@ class Crew:
         for trial in trials:
             pool = LocalPool(1)
             try:
-                future = pool.executor.submit(attempt, evaluator, trial.spec, trial.seed)
+                future = pool.executor.submit(work, evaluator, trial.spec, trial.seed)
                 lost = self._was_lost(future)
-                yield trial, Failure(WORKER_DIED) if lost else _outcome(future)
+                yield trial, Failure(WORKER_DIED) if lost else self._receive(future)
             finally:
                 pool.close(at_once=True)
+
+    def _receive(self, future: Future[Report]) -> Outcome:
+        """Return the outcome of a finished future; a cluster's fault is one too."""
+        try:
+            report = future.result()
+        except CancelledError:
+            raise CourseError("the executor cancelled an evaluation; search again") from None
+        except BrokenExecutor:
+            raise
+        except Exception as fault:  # such as Dask's KilledWorker, after several workers have died
+            return Failure(f"{type(fault).__name__}: {fault}"[:LONGEST_FAULT])
+        if self._given is None:
+            first = self._first_peak.setdefault(report.pid, report.peak_bytes)
+            self._worn = self._worn or report.peak_bytes - first > MOST_GROWTH
+        return report.outcome
 
     def _executor(self) -> Executor:
         if self._given is not None:
@@ -189,19 +228,6 @@ class Crew:
         if self._pool is None:
             self._pool = LocalPool(self._jobs)
         return self._pool.executor
-
-
-def _outcome(future: Future[Any]) -> Outcome:
-    """Return the result of a finished future; a cluster's fault is an outcome too."""
-    try:
-        outcome: Outcome = future.result()
-    except CancelledError:
-        raise CourseError("the executor cancelled an evaluation; resume with --journal") from None
-    except BrokenExecutor:
-        raise
-    except Exception as fault:  # such as Dask's KilledWorker, after several workers have died
-        return Failure(f"{type(fault).__name__}: {fault}"[:LONGEST_FAULT])
-    return outcome
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -87,7 +88,8 @@ class FullTraining:
         from tinyml_course.training.fit import evaluate, fit
 
         began = time.perf_counter()
-        load_keras().backend.clear_session()  # forget the graph of the network before
+        load_keras().backend.clear_session()
+        gc.collect()  # the network before is a ring of references, 20 MB of it
         seed_everything(seed)
         model = build(spec)
         fit(

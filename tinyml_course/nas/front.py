@@ -17,8 +17,8 @@ from tinyml_course.nas.trial import Trial
 if TYPE_CHECKING:
     from tinyml_course.nas.costs import Constraints
 
-PROMPT_MS = 100.0
-"""Latency that a person takes for immediate; the reference where a search has no limit on it."""
+PATIENCE_MS = 1000.0
+"""Latency at which a person's thought breaks off; the reference where a search has no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +36,13 @@ class Reference:
 
     References
     ----------
-    .. [1] Nielsen, Usability Engineering, 1993, section 5.5: 0.1 s is the limit for a reaction
-       that feels instantaneous.
+    .. [1] Nielsen, Usability Engineering, 1993, section 5.5: 1 s is the limit for the user's
+       flow of thought to stay uninterrupted.
     """
 
     arena_bytes: float
     model_bytes: float
-    latency_ms: float = PROMPT_MS
+    latency_ms: float = PATIENCE_MS
     error: float = 1.0
 
     @property
@@ -64,7 +64,7 @@ def reference_for(constraints: Constraints, *, arena_bytes: int, model_bytes: in
     return Reference(
         arena_bytes=constraints.max_arena or arena_bytes,
         model_bytes=constraints.max_flash or model_bytes,
-        latency_ms=constraints.max_latency or PROMPT_MS,
+        latency_ms=constraints.max_latency or PATIENCE_MS,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -65,3 +66,13 @@ def _die_with(alive: Connection) -> None:
         alive.poll(None)
     finally:
         os._exit(1)
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process has held so far; 0 where no one counts them."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinyml_course.core.arch import ArchSpec, gesture_net
 from tinyml_course.core.boards import find_board
 from tinyml_course.core.errors import InvalidData
 from tinyml_course.core.files import write_atomically
@@ -121,7 +122,7 @@ def load_job_data(job: Job) -> tuple[GestureSet, GestureSet]:
 
 
 def train_and_convert(
-    train: GestureSet, *, seed: int, schedule: Schedule
+    train: GestureSet, *, seed: int, schedule: Schedule, spec: ArchSpec | None = None
 ) -> tuple[ModelArtifact, object]:
     """Return the int8 artefact trained on `train`, and the float model before quantization.
 
@@ -133,15 +134,17 @@ def train_and_convert(
         Of initial weights, order and augmentation.
     schedule : Schedule
         Epochs and rates.
+    spec : ArchSpec, optional
+        Network; the course's gesture network by default.
     """
     from tinyml_course.core.environment import seed_everything
     from tinyml_course.device.convert import convert_int8
     from tinyml_course.quantization.qat import quantize_aware
-    from tinyml_course.training.build import small_cnn
+    from tinyml_course.training.build import build
     from tinyml_course.training.fit import fit
 
     seed_everything(seed)
-    model = small_cnn(len(train.class_names))
+    model = build(spec or gesture_net(len(train.class_names)))
     common = {"seed": seed, "batch_size": schedule.batch_size, "copies": schedule.copies}
     fit(
         model, train, epochs=schedule.float_epochs, learning_rate=schedule.learning_rate,
