@@ -8,6 +8,16 @@ from tests.bookbuild.small_course import ADD, write_course, write_notebook
 from tinyml_course.bookbuild.build import BookFault, build_book, warnings_of
 
 ONE, TWO = "chapters/one.ipynb", "chapters/two.ipynb"
+FRONT = """---
+file_format: mystnb
+kernelspec: {name: python3, display_name: Python 3, language: python}
+---
+# Front
+
+```{code-cell}
+print("front is", 40 + 2)
+```
+"""
 
 
 @pytest.fixture
@@ -15,6 +25,7 @@ def course(tmp_path):
     pytest.importorskip("jupyter_book", reason="jupyter-book is not installed")
     pytest.importorskip("latex2mathml", reason="latex2mathml is not installed")
     write_course(tmp_path)
+    (tmp_path / "index.md").write_text(FRONT)
     return tmp_path
 
 
@@ -33,7 +44,8 @@ def test_a_build_runs_what_changed_and_names_the_cell_that_fails(course):
         return build_book(course, package=course / "small_package")
 
     built = build()
-    assert (ONE, TWO) == built.executed
+    assert ("index.md", ONE, TWO) == built.executed
+    assert "front is 42" in (built.site / "index.html").read_text(encoding="utf-8")
     page = (built.site / "chapters/one.html").read_text(encoding="utf-8")
     assert "one is 1" in page
     assert "<math" in page
@@ -45,12 +57,12 @@ def test_a_build_runs_what_changed_and_names_the_cell_that_fails(course):
     write_notebook(course / ONE, ADD, cell, prose="Other words.")
     (course / "small_package/other.py").write_text("OTHER = 2\n")
     built = build()
-    assert ((), (ONE, TWO)) == (built.executed, built.kept)
+    assert ((), ("index.md", ONE, TWO)) == (built.executed, built.kept)
     assert "Other words." in (built.site / "chapters/one.html").read_text(encoding="utf-8")
 
     (course / "small_package/add.py").write_text("def add(a, b):\n    return a + b + 41\n")
     built = build()
-    assert ((ONE,), (TWO,)) == (built.executed, built.kept)
+    assert ((ONE,), ("index.md", TWO)) == (built.executed, built.kept)
     assert "one is 42" in (built.site / "chapters/one.html").read_text(encoding="utf-8")
 
     write_notebook(course / TWO, "x = 2", "print('two is', y)")

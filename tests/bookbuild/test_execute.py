@@ -16,6 +16,7 @@ from tinyml_course.bookbuild.execute import (
     NotebookStore,
     drop_progress_bars,
     find_live_widget,
+    name_cell,
     run_notebooks,
 )
 
@@ -56,7 +57,7 @@ def test_any_other_widget_is_found():
     """A slider is no progress bar: it stays, and its cell is named."""
     notebook = notebook_with_widget("FloatSliderModel")
     drop_progress_bars(notebook)
-    assert find_live_widget(notebook) == "shown"
+    assert find_live_widget(notebook) == "cell 'shown'"
 
 
 @pytest.mark.slow
@@ -91,6 +92,15 @@ def test_outputs_of_another_state_of_the_package_are_not_held(store):
     assert store.holds(name)
     store.keep(name, store.read(name), 1.0, "another digest")
     assert not store.holds(name)
+
+
+def test_a_cell_of_a_markdown_page_is_named_by_its_line(store):
+    """Such cells have no id: the line of their fence says where to look."""
+    page = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n# Front\n\n"
+    (store.folder / "index.md").write_text(page + "```{code-cell}\nprint(1)\n```\n")
+    notebook = store.read("index.md")
+    (number,) = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    assert "cell at line 7" == name_cell(notebook, number)
 
 
 INTERRUPTED = """

@@ -19,7 +19,7 @@ from tinyml_course.core.errors import CourseError
 
 COURSE_PACKAGE = Path(__file__).resolve().parent.parent
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-UNRECORDED = re.compile(r"(\S+\.ipynb)\S*: Executing notebook")
+UNRECORDED = re.compile(r"(\S+\.(?:ipynb|md))\S*: Executing notebook")
 DEFAULT_TIMEOUT = 120
 
 

@@ -9,6 +9,8 @@ from typing import Any
 def list_notebooks(folder: Path, settings: dict[str, Any]) -> tuple[str, ...]:
     """Return the notebooks that the book runs, in the order of its table of contents.
 
+    Pages of Markdown whose head says that they are notebooks count, too.
+
     Parameters
     ----------
     folder : Path
@@ -18,13 +20,33 @@ def list_notebooks(folder: Path, settings: dict[str, Any]) -> tuple[str, ...]:
         shown, not run.
     """
     skipped = settings.get("execute", {}).get("exclude_patterns", [])
-    notebooks = (f"{page}.ipynb" for page in list_pages(folder))
+    pages = dict.fromkeys(list_pages(folder))
+    names = [f"{page}{suffix}" for page in pages for suffix in (".ipynb", ".md")]
     return tuple(
         name
-        for name in dict.fromkeys(notebooks)
-        if (folder / name).is_file()
+        for name in names
+        if is_notebook(folder / name)
         and not any(PurePosixPath((folder / name).as_posix()).match(mark) for mark in skipped)
     )
+
+
+def is_notebook(path: Path) -> bool:
+    """Return whether `path` is a notebook, or a page of Markdown whose head says that it is one."""
+    from myst_nb.core.read import is_myst_markdown_notebook
+
+    if not path.is_file():
+        return False
+    return path.suffix == ".ipynb" or is_myst_markdown_notebook(path.read_text(encoding="utf-8"))
+
+
+def read_notebook(path: Path) -> Any:
+    """Return the notebook at `path` as the page's builder reads it, so that both find it again."""
+    import nbformat
+    from myst_nb.core.read import myst_nb_reader_plugin
+
+    if path.suffix == ".md":
+        return myst_nb_reader_plugin(str(path))
+    return nbformat.read(path, as_version=4)
 
 
 def list_pages(folder: Path) -> list[str]:

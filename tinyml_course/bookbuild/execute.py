@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinyml_course.bookbuild.contents import read_notebook
 from tinyml_course.bookbuild.dependencies import Package, digest_notebook
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -62,9 +63,7 @@ class NotebookStore:
 
     def read(self, name: str) -> Any:
         """Return the notebook `name`."""
-        import nbformat
-
-        return nbformat.read(self.folder / name, as_version=4)
+        return read_notebook(self.folder / name)
 
     def depends(self, name: str) -> str:
         """Return the digest of what the notebook `name` uses beside its own cells."""
@@ -181,12 +180,12 @@ async def _run_one(store: NotebookStore, name: str, timeout: int) -> Run:
         await client.async_execute(env=kernel_environment())
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as fault:
         seconds = time.monotonic() - start
-        cell = notebook.cells[cells[-1]].get("id", cells[-1]) if cells else "none"
-        return Run(name=name, seconds=seconds, fault=f"cell {cell!r}: {_last_line(fault)}")
+        cell = name_cell(notebook, cells[-1]) if cells else "before the first cell"
+        return Run(name=name, seconds=seconds, fault=f"{cell}: {_last_line(fault)}")
     seconds = time.monotonic() - start
     drop_progress_bars(notebook)
     if live := find_live_widget(notebook):
-        fault = f"cell {live!r}: shows a widget, which needs a kernel; show `experiment.live()`"
+        fault = f"{live}: shows a widget, which needs a kernel; show `experiment.live()`"
         return Run(name=name, seconds=seconds, fault=fault)
     store.keep(name, notebook, seconds, depends)
     return Run(name=name, seconds=seconds)
@@ -217,11 +216,18 @@ def drop_progress_bars(notebook: Any) -> None:
 
 
 def find_live_widget(notebook: Any) -> str:
-    """Return the id of the first cell whose output is a widget, '' where there is none."""
+    """Return the name of the first cell whose output is a widget, '' where there is none."""
     for number, cell in enumerate(notebook.cells):
         if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", ())):
-            return str(cell.get("id", number))
+            return name_cell(notebook, number)
     return ""
+
+
+def name_cell(notebook: Any, number: int) -> str:
+    """Return what a reader looks for: the cell's line in a page of Markdown, else its id."""
+    if lines := notebook.metadata.get("source_map"):
+        return f"cell at line {lines[number]}"
+    return f"cell {notebook.cells[number].get('id', number)!r}"
 
 
 def _widget_states(notebook: Any) -> dict[str, Any]:
