@@ -12,6 +12,7 @@ RAW = re.compile(
     r"|^\.\. [\w-]+::|\|(?:Parameters|Returns)\||^-{4,}$",
     re.MULTILINE,
 )
+RAW_TABLE = re.compile(r"\|\s?(?:-{3,}|—-?)\s?\|")
 CELL = re.compile(r"<(pre|script|style)\b.*?</\1>", re.DOTALL)
 TAG = re.compile(r"<[^>]+>")
 
@@ -47,6 +48,22 @@ def test_no_page_shows_raw_markup(site):
 def test_raw_markup_is_found(text):
     """A planted role, directive or underline is noticed."""
     assert RAW.search(text)
+
+
+@pytest.mark.slow
+def test_tables_that_cells_print_are_tables(site):
+    """No chapter shows a table's source in running text, and each has its claims as a table."""
+    pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("chapters/*/*.html")}
+    texts = {name: TAG.sub("", CELL.sub("", page)) for name, page in pages.items()}
+    assert [] == [name for name, text in texts.items() if RAW_TABLE.search(text)]
+    tables = [name for name, page in pages.items() if "<p>measured here</p>" in page]
+    assert len(tables) >= 12
+
+
+@pytest.mark.parametrize("text", ["| a | b | |—|—|", "a\n|---|---|\n"])
+def test_a_tables_source_is_found(text):
+    """As it stands, and after the typographer has joined its dashes."""
+    assert RAW_TABLE.search(text)
 
 
 @pytest.mark.slow

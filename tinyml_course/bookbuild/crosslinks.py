@@ -103,19 +103,30 @@ def name_anchors(app: Any, env: Any) -> list[str]:
     """Let Markdown links reach objects, terms and papers: ``page.md#anchor``.
 
     The parser knows the anchors of headings only; this adds those of every domain.
+
+    Returns
+    -------
+    list of str
+        The pages to write again: all of them if there are other anchors than at the last build.
     """
     del app
+    anchors = {(page, anchor): (anchor, title) for title, page, anchor in _domain_anchors(env)}
+    for paper in getattr(env.domains.get("cite"), "citations", ()):
+        anchors[paper.bibliography_key.docname, paper.key] = (paper.citation_id, paper.key)
+    for (page, slug), (anchor, title) in anchors.items():
+        if page in env.all_docs:
+            slugs = env.metadata[page].setdefault("myst_slugs", {})
+            slugs.setdefault(slug, (0, anchor, title))
+    before = getattr(env, "crosslinks_anchors", None)
+    env.crosslinks_anchors = anchors
+    return [] if before == anchors else sorted(env.all_docs)
+
+
+def _domain_anchors(env: Any) -> Iterable[tuple[str, str, str]]:
+    """Yield (title, page, anchor) of what the domains know."""
     for domain in env.domains.values():
         for _, title, _, page, anchor, _ in domain.get_objects():
-            if page not in env.all_docs:
-                continue
-            slugs = env.metadata[page].setdefault("myst_slugs", {})
-            slugs.setdefault(anchor, (0, anchor, title))
-    for paper in getattr(env.domains.get("cite"), "citations", ()):
-        page = paper.bibliography_key.docname
-        slugs = env.metadata[page].setdefault("myst_slugs", {})
-        slugs.setdefault(paper.key, (0, paper.citation_id, paper.key))
-    return []
+            yield title, page, anchor
 
 
 def link_page(app: Any, tree: Any, page: str) -> None:
