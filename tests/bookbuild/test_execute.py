@@ -103,6 +103,14 @@ def test_a_cell_of_a_markdown_page_is_named_by_its_line(store):
     assert "cell at line 7" == name_cell(notebook, number)
 
 
+def test_a_kernel_that_is_not_installed_is_named(store):
+    """The fault says which kernel is missing, and the build ends as it does for a failing cell."""
+    page = "---\nfile_format: mystnb\nkernelspec: {name: no-such-kernel}\n---\n# Front\n"
+    (store.folder / "index.md").write_text(page)
+    (run,) = run_notebooks(store, ["index.md"], timeout=5)
+    assert "before the first cell: No such kernel named no-such-kernel" == run.fault
+
+
 INTERRUPTED = """
 from pathlib import Path
 from tinyml_course.bookbuild.dependencies import Package

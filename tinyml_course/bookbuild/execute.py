@@ -165,6 +165,7 @@ async def _run_all(
 
 
 async def _run_one(store: NotebookStore, name: str, timeout: int) -> Run:
+    from jupyter_client.kernelspec import NoSuchKernel
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -173,12 +174,13 @@ async def _run_one(store: NotebookStore, name: str, timeout: int) -> Run:
     cells: list[int] = []
     client = NotebookClient(
         notebook, timeout=timeout, resources=place, record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # the kernel greets with two lines otherwise
         on_cell_start=lambda cell_index, **_: cells.append(cell_index),
     )  # fmt: skip
     start = time.monotonic()
     try:
         await client.async_execute(env=kernel_environment())
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as fault:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError, NoSuchKernel) as fault:
         seconds = time.monotonic() - start
         cell = name_cell(notebook, cells[-1]) if cells else "before the first cell"
         return Run(name=name, seconds=seconds, fault=f"{cell}: {_last_line(fault)}")
