@@ -4,8 +4,9 @@
 Keras and trains each for one step. `python benchmarks/check_space.py --conversions 100` converts
 100 random networks, compares each predicted cost with the converted file's, runs the first 30 on
 the device runtime beside LiteRT's reference kernels, and appends a row each to
-chapters/02_nas/data/space_costs.csv. Network i is a function of seed i: `--first` goes on where
-another run stopped.
+chapters/02_nas/data/space_costs.csv. `--aware 5` trains 5 networks for a step with
+`quantize_aware` and compares their files. Network i is a function of seed i: `--first` goes on
+where another run stopped.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ import numpy as np
 
 from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.environment import load_keras, load_tensorflow, seed_everything
+from tinyml_course.cost.file_size import file_bytes
 from tinyml_course.cost.graph import arch_graph
+from tinyml_course.device.convert import convert_int8
 from tinyml_course.device.runtime import DeviceRuntime
 from tinyml_course.device.runtime_server import RuntimeServer
 from tinyml_course.device.slim import slim
 from tinyml_course.device.slim_size import slim_bytes
-from tinyml_course.nas.agreement import compare_costs, convert_random, cut_at_pooling
+from tinyml_course.nas.agreement import compare_costs, convert_random, cut_at_pooling, random_model
 from tinyml_course.nas.space import DEFAULT_SPACE, canonical_hash
+from tinyml_course.quantization.qat import quantize_aware
 from tinyml_course.training.build import build
 
 TABLE = Path(__file__).parent.parent / "chapters" / "02_nas" / "data" / "space_costs.csv"
@@ -40,7 +44,10 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first network")
     parser.add_argument("--builds", type=int, default=0, help="walks to build and train a step")
     parser.add_argument("--conversions", type=int, default=0, help="networks to convert")
+    parser.add_argument("--aware", type=int, default=0, help="networks to train aware and convert")
     options = parser.parse_args()
+    if options.aware:
+        check_aware(range(options.first, options.first + options.aware))
     if options.builds:
         check_builds(range(options.first, options.first + options.builds))
     if options.conversions:
@@ -100,6 +107,21 @@ def check_conversions(seeds: range) -> None:
             writer.writerow(row)
         wrong += [seed] if row["wrong"] else []
     print(f"networks {seeds.start}..{seeds.stop - 1}: {len(seeds)} converted, wrong: {wrong}")
+
+
+def check_aware(seeds: range) -> None:
+    """Train each network for one step aware of its rounding, and print how far its file is off."""
+    for seed in seeds:
+        spec = DEFAULT_SPACE.sample(np.random.default_rng(seed))
+        x = np.random.default_rng(seed).random((8, *spec.input_shape), dtype=np.float32)
+        aware = quantize_aware(random_model(spec, seed), calibration=x)
+        aware.compile("adam", "sparse_categorical_crossentropy")
+        aware.fit(x, np.arange(len(x)) % spec.classes, verbose=0)
+        data, graph = convert_int8(aware, x).tflite, arch_graph(spec)
+        arenas = [row for row in compare_costs(spec, data) if row.what.startswith("arena")]
+        file = file_bytes(spec, graph, aware=True) - len(data)
+        print(f"network {seed}: file of {len(data)} B off by {file} B, arenas off by",
+              *(f"{row.predicted - row.converted} B" for row in arenas))  # fmt: skip
 
 
 def _convert(seed: int) -> dict[str, Any]:
