@@ -44,6 +44,16 @@ def test_enter_in_the_field_does_what_the_button_does():
     assert result.layout.display == ""
 
 
+def test_letters_that_arrive_after_the_press_are_noted():
+    """The note holds the whole prediction, though the browser sent its end last."""
+    box = line_experiment().live()
+    (field,) = find(box, w.Text)
+    field.value = "ye"
+    press_enter(field)
+    field.value = "yes"
+    assert "You predicted:</b> yes" in box.children[2].value
+
+
 def test_moving_a_control_redraws():
     """Moving the slider changes picture and alt text."""
     box = line_experiment().live()

@@ -87,11 +87,13 @@ def _predict_first(question: str, result: Any, reveal: Callable[[], None]) -> An
     noted = w.HTML()
     result.layout.display = "none"
 
+    def note(_: Any = None) -> None:
+        said = html.escape(field.value.strip())
+        noted.value = f"<b>You predicted:</b> {said}" if said else "No prediction made."
+
     def open_result(_: Any = None) -> None:
-        said = field.value.strip()
-        noted.value = (
-            f"<b>You predicted:</b> {html.escape(said)}" if said else "No prediction made."
-        )
+        note()
+        field.observe(note, names="value")  # a press may overtake the last letters
         entry.layout.display = "none"
         result.layout.display = ""
         reveal()
