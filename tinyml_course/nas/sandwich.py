@@ -1,0 +1,105 @@
+"""Which networks a supernet trains on: feasible ones, from the narrowest to the widest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinyml_course.nas.strategy import SAMPLE_TRIES, NoFeasibleNetwork, explain_infeasible
+
+if TYPE_CHECKING:
+    from tinyml_course.core.arch import ArchSpec
+    from tinyml_course.nas.space import SearchSpace
+    from tinyml_course.nas.strategy import Problem
+
+
+def draw_feasible(problem: Problem, rng: np.random.Generator) -> ArchSpec:
+    """Return a random network of the space that meets the constraints.
+
+    Raises
+    ------
+    NoFeasibleNetwork
+        If none of many draws does.
+    """
+    for _ in range(SAMPLE_TRIES):
+        spec = problem.space.sample(rng)
+        if not problem.constraints.violations(problem.cost(spec)):
+            return spec
+    raise NoFeasibleNetwork(explain_infeasible(problem, rng))
+
+
+def set_widths(space: SearchSpace, spec: ArchSpec, change: Callable[[int], int]) -> ArchSpec:
+    """Return `spec` with `change` applied to the rank of each width among the space's.
+
+    Ranks beyond the narrowest and the widest choice are taken as these.
+    """
+    widths = sorted(space.widths)
+    layers = tuple(
+        replace(
+            layer,
+            filters=widths[min(max(change(widths.index(layer.filters)), 0), len(widths) - 1)],
+        )
+        if layer.filters
+        else layer
+        for layer in spec.layers
+    )
+    return space.settle(layers, spec.hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class Sandwich:
+    """Draws the networks of one training step.
+
+    The rule for networks that differ in width only: train the widest, the narrowest and a few
+    between, so that the shared weights are good at both ends. Here the widest one of the whole
+    space exceeds any chip; so a random feasible network is drawn, and its widest and narrowest
+    feasible sisters stand for the ends.
+
+    Attributes
+    ----------
+    problem : Problem
+        Space and limits. The space is a `SearchSpace`.
+    random : int
+        Networks between the two ends, each drawn anew.
+
+    References
+    ----------
+    .. [1] Yu and Huang, Universally slimmable networks, arXiv:1903.05134, section 3.1.
+    """
+
+    problem: Problem
+    random: int = 2
+
+    def draw(self, rng: np.random.Generator) -> tuple[ArchSpec, ...]:
+        """Return the widest, the narrowest, and the random networks of a step.
+
+        Raises
+        ------
+        NoFeasibleNetwork
+            If hardly any network meets the constraints.
+        """
+        spec = draw_feasible(self.problem, rng)
+        between = (draw_feasible(self.problem, rng) for _ in range(self.random))
+        return (self.widest(spec), self.narrowest(spec), *between)
+
+    def widest(self, spec: ArchSpec) -> ArchSpec:
+        """Return `spec` with all widths raised by as many choices as the constraints allow."""
+        for steps in reversed(range(len(self.problem.space.widths))):
+            wider = set_widths(self.problem.space, spec, lambda rank, n=steps: rank + n)
+            if self._fits(wider):
+                return wider
+        return spec
+
+    def narrowest(self, spec: ArchSpec) -> ArchSpec:
+        """Return `spec` with the narrowest choice at every place, or `spec` if that is too large.
+
+        It may be: a skip begins to act where widths become equal.
+        """
+        narrow = set_widths(self.problem.space, spec, lambda _: 0)
+        return narrow if self._fits(narrow) else spec
+
+    def _fits(self, spec: ArchSpec) -> bool:
+        return not self.problem.constraints.violations(self.problem.cost(spec))
