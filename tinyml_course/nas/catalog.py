@@ -11,7 +11,7 @@ from tinyml_course.core.boards import find_board
 from tinyml_course.core.types import GestureSet, KernelTier
 from tinyml_course.data import split
 from tinyml_course.nas.aging import AgingEvolution
-from tinyml_course.nas.costs import Constraints, measure_cost
+from tinyml_course.nas.costs import Constraints, FileForm, measure_cost
 from tinyml_course.nas.evaluate import Evaluator, FullTraining
 from tinyml_course.nas.evolution import Evolution
 from tinyml_course.nas.halving import halve_training
@@ -122,6 +122,7 @@ def make_problem(
     classes: int,
     board: str = "esp32",
     kernels: KernelTier | None = None,
+    form: FileForm = "slim",
     space: SearchSpace = DEFAULT_SPACE,
 ) -> Problem:
     """Return the problem of finding networks for a task on a board.
@@ -136,6 +137,8 @@ def make_problem(
         Name in `core.boards.BOARDS`.
     kernels : KernelTier, optional
         Kernels that the firmware links; the board's own by default.
+    form : {'slim', 'aware', 'calibrated'}
+        The file whose bytes count, as in `measure_cost`.
     space : SearchSpace, default `DEFAULT_SPACE`
         Networks.
 
@@ -148,7 +151,7 @@ def make_problem(
     return Problem(
         space=replace(space, classes=classes),
         constraints=constraints,
-        cost=partial(measure_cost, board=board, kernels=tier),
+        cost=partial(measure_cost, board=board, kernels=tier, form=form),
         identify=canonical_hash,
-        target=f"{board}, {tier}",
+        target=f"{board}, {tier}, {form} file",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -25,6 +25,8 @@ from tinyml_course.pipeline.search_outputs import front_files, model_files, prin
 
 QUICK_EPOCHS = 2
 """Of each evaluation in a quick search."""
+FILE_MARGIN = 0.02
+"""By how much a slimmed file may exceed its prediction; the search keeps this much below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class SearchJob:
     quick: bool = False
 
     def constraints(self) -> Constraints:
-        """Return the hard limits, the board's where none is given.
+        """Return the hard limits as given; the board's arena where none is.
 
         Raises
         ------
@@ -106,7 +108,7 @@ class SearchOutcome:
     result : SearchResult
         All trials, and the front.
     artifact : ModelArtifact or None
-        The most accurate network, trained fully, int8; None where none was asked for.
+        The most accurate network, trained fully, int8, slimmed; None where none was asked for.
     report : DeviceReport or None
         Of these bytes on the board, with the accuracy on the whole test set.
     """
@@ -125,7 +127,8 @@ def run_search_job(job: SearchJob, out: Path | None = None) -> SearchOutcome:
     """Search, print the front, and write it to `out` with the best network's bytes and report.
 
     The test set is held out before the search and looked at once, by the report at the end.
-    An interrupted search prints and writes the front so far, and no network.
+    The front is written before the best network is trained. An interrupted search prints and
+    writes the front so far, and no network.
 
     Raises
     ------
@@ -158,19 +161,20 @@ def run_search_job(job: SearchJob, out: Path | None = None) -> SearchOutcome:
         raise CourseError(_explain_no_front(result))
     if out is None or not result.front:
         return outcome
-    files = front_files(result, constraints)
-    if result.ending != "interrupted":
-        outcome = _train_best(job, result, train, test)
-        files |= model_files(outcome, test)
-    write_atomically(out, files)
-    say(f"Wrote {', '.join(files)} to {out}/")
+    _write(out, front_files(result, constraints))
+    if result.ending == "interrupted":
+        return outcome
+    outcome = _train_best(job, result, train, test)
+    _write(out, model_files(outcome, test))
     return outcome
 
 
 def search_networks(job: SearchJob, constraints: Constraints, train: GestureSet) -> SearchResult:
     """Return what the search finds on the training samples alone, under a progress bar."""
-    samples = split_samples(train, seed=job.settings.seed)
-    problem = make_problem(constraints, classes=len(train.class_names), board=job.board)
+    samples, held = split_samples(train, seed=job.settings.seed), constraints
+    if constraints.max_flash is not None:
+        held = replace(constraints, max_flash=int(constraints.max_flash / (1 + FILE_MARGIN)))
+    problem = make_problem(held, classes=len(train.class_names), board=job.board)
     strategy, evaluator = make_searcher(job.strategy, problem, samples, job.settings)
     board = find_board(job.board)
     plan = Plan(
@@ -195,11 +199,13 @@ def _train_best(
 ) -> SearchOutcome:
     """Return the outcome with the most accurate network, trained on all training samples."""
     from tinyml_course.device.emulate import Device
+    from tinyml_course.device.slim import slim
 
     constraints, best = job.constraints(), result.front[0]
     artifact, _ = train_and_convert(
         train, seed=job.settings.seed, schedule=QUICK if job.quick else FULL, spec=best.spec
     )
+    artifact = replace(artifact, tflite=slim(artifact.tflite))
     device = Device(job.board, arena_bytes=constraints.max_arena)
     report = device.emulate(artifact, test.images, test.labels, strict=False)
     if constraints.max_flash is not None and report.model_bytes > constraints.max_flash:
@@ -209,6 +215,11 @@ def _train_best(
             "report this, and search again with a slightly smaller --max-flash"
         )
     return SearchOutcome(result=result, artifact=artifact, report=report)
+
+
+def _write(out: Path, files: dict[str, bytes]) -> None:
+    write_atomically(out, files)
+    say(f"Wrote {', '.join(files)} to {out}/")
 
 
 @contextmanager
