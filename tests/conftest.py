@@ -26,7 +26,7 @@ LONG = frozenset(
         "test_observers.py", "test_progress.py", "test_release.py", "test_repack.py",
         "test_runtime.py", "test_slim.py", "test_budget.py", "test_why_small.py",
         "test_allocation.py", "test_arena_walk.py", "test_grade.py", "test_memory_map.py",
-        "test_svg.py", "test_strategies.py", "test_search_job.py",
+        "test_svg.py", "test_palette.py", "test_strategies.py", "test_search_job.py",
     }
 )  # fmt: skip
 """Files that start processes, search at length or draw many figures: too long for the fast tier."""

@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from tinyml_course.plots.style import INK, MUTED, PALETTE, axes_or_new, draw_budget
+from tinyml_course.plots.style import FAINT, INK, MUTED, PALETTE, axes_or_new, draw_budget
 
 INT8, INT4 = PALETTE[0], PALETTE[1]
 CHOSEN, PREDICTED = PALETTE[1], PALETTE[0]
-CLOUD = "#b8b8b8"
+CLOUD = FAINT
 
 
 class PlanMark(NamedTuple):

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from tinyml_course.plots.style import INK, MUTED, PALETTE, axes_or_new
+from tinyml_course.plots.style import FAINT, INK, MUTED, PALETTE, axes_or_new
 
 FRONT, DENT, CHOSEN = PALETTE[0], PALETTE[3], PALETTE[1]
 
@@ -42,7 +42,7 @@ def plot_candidates(
     front = costs[on_front][np.argsort(costs[on_front, 0])]
     if log_x:
         axes.set_xscale("log")
-    axes.plot(*costs[~on_front].T, "o", color="#b8b8b8", markersize=5)
+    axes.plot(*costs[~on_front].T, "o", color=FAINT, markersize=5)
     axes.step(*front.T, where="post", color=FRONT, linewidth=1.2)
     axes.plot(*front.T, "o", color=FRONT, markersize=7)
     axes.set_xlabel(xlabel)
