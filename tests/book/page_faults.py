@@ -33,17 +33,19 @@ SAMPLE_TEXT = """() => {
     const ink = [style.color, style.fontSize, style.fontWeight, style.textShadow];
     const key = ink.join() + "|" + behind(element);
     seen.set(key, (seen.get(key) ?? 0) + 1);
-    if (seen.get(key) <= 3) element.setAttribute("data-sampled", "");
+    if (seen.get(key) <= 2) element.setAttribute("data-sampled", "");
   }
   return seen.size;
 }"""
-"""Mark three examples of each way in which text is set: ink, size, weight and what lies behind."""
+"""Mark two examples of each way in which text is set: ink, size, weight and what lies behind."""
 
-RUN_AXE = """async (tags) => {
+COLOUR_RULES = ("color-contrast", "link-in-text-block", "image-alt", "svg-img-alt")
+"""What may differ between two themes of one page: colours, and which of two pictures shows."""
+
+RUN_AXE = """async (rules) => {
   axe.configure({rules: [{id: "color-contrast", selector: "[data-sampled]"}]});
-  const found = await axe.run(document, {
-    resultTypes: ["violations"], runOnly: {type: "tag", values: tags}, preload: false,
-  });
+  const options = {resultTypes: ["violations"], runOnly: rules, preload: false};
+  const found = await axe.run(document, options);
   return found.violations.flatMap((rule) => rule.nodes.map((node) => ({
     rule: rule.id, impact: node.impact ?? rule.impact, html: node.html.slice(0, 160),
     why: (node.failureSummary ?? "").replace(/\\s+/g, " ").slice(0, 200),
@@ -84,14 +86,22 @@ def load_axe(page: Any) -> None:
     page.evaluate(script.read_text(encoding="utf-8") + ";0")
 
 
-def find_axe_faults(page: Any) -> list[str]:
+def find_axe_faults(page: Any, *, colours_only: bool = False) -> list[str]:
     """Return a sentence for each grave violation on `page` as it stands.
 
-    Contrast is judged on three examples of each way in which the page sets text: one judgement
-    takes milliseconds, and a long page has ten thousand pieces of text in some forty ways.
+    Contrast is judged on two examples of each way in which the page sets text: one judgement
+    takes milliseconds, and a long page has ten thousand pieces of text in some fifty ways.
+
+    Parameters
+    ----------
+    page : playwright.sync_api.Page
+        With `load_axe` done.
+    colours_only : bool, default False
+        Run `COLOUR_RULES` alone, for a second theme of a page whose elements were judged before.
     """
     page.evaluate(SAMPLE_TEXT)
-    found = page.evaluate(RUN_AXE, list(TAGS))
+    rules = {"type": "rule", "values": list(COLOUR_RULES)}
+    found = page.evaluate(RUN_AXE, rules if colours_only else {"type": "tag", "values": list(TAGS)})
     return [
         f"{fault['rule']} ({fault['impact']}): {fault['html']}: {fault['why']}"
         for fault in found

@@ -45,7 +45,7 @@ def visit(page: Any, watch: Any, url: str) -> dict[str, list[str]]:
     load_axe(page)
     for theme in ("light", "dark"):
         turn_theme(page, theme)
-        faults[theme] = find_axe_faults(page)
+        faults[theme] = find_axe_faults(page, colours_only=theme == "dark")
     return faults
 
 
