@@ -14,6 +14,7 @@ PAGES = {
     ),
     "guide.md": (
         "# Guide to `find_term`\n\nAn **arena**, an *Arena*, **at most** one.\n\n"
+        "As in arXiv:1712.05877, not in arXiv:1234.56789.\n\n"
         "Call `find_term`, `bookbuild.crosslinks.find_term(x)` and `mine`, not `x`.\n"
         "See [the paper](book/bibliography.md#jacob2018),\n"
         "[the term](book/glossary.md#term-arena) and\n"
@@ -34,7 +35,11 @@ bibtex_bibfiles = ["book/references.bib"]
 bibtex_cite_id = "{key}"
 html_theme = "basic"
 """
-PAPER = "@misc{jacob2018, author = {Jacob, B.}, title = {Integers}, year = {2018}}\n"
+PAPER = (
+    "@misc{jacob2018, author = {Jacob, B.}, title = {Integers}, year = {2018},\n"
+    "note = {arXiv:1712.05877}}\n"
+)
+OTHER = "@misc{adams1999, author = {Adams, A.}, title = {Other}, year = {1999}}\n"
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +79,12 @@ def test_inline_code_leads_to_the_reference(site):
     assert [name] == hrefs(site, "guide.html", "bookbuild.crosslinks.find_term(x)")
 
 
+def test_an_arxiv_number_leads_to_the_bibliography(site):
+    """A paper that a docstring names by its number is linked; one that is not listed is not."""
+    assert ["book/bibliography.html#jacob2018"] == hrefs(site, "guide.html", "arXiv:1712.05877")
+    assert [] == hrefs(site, "guide.html", "arXiv:1234.56789")
+
+
 def test_what_the_page_defines_is_its_own(site):
     """A name that the page's code defines stays code, as does one that the package lacks."""
     assert [[], [], []] == [hrefs(site, "guide.html", n) for n in ("mine", "find_object", "x")]
@@ -109,7 +120,10 @@ def test_a_new_term_is_linked_on_pages_that_did_not_change(site):
     glossary = site.parent / "book/glossary.md"
     glossary.write_text(PAGES["book/glossary.md"].replace("arena\n", "arena\nat most\n"))
     papers = site.parent / "book/references.bib"
-    papers.write_text(PAPER + PAPER.replace("jacob2018", "adams1999").replace("Jacob", "Adams"))
+    papers.write_text(
+        PAPER
+        + PAPER.replace("jacob2018", "adams1999").replace("Jacob", "Adams").replace("arXiv", "")
+    )
     build(site.parent)
     assert ["book/glossary.html#term-at-most"] == hrefs(site, "guide.html", "at most")
     assert ["book/bibliography.html#jacob2018"] == hrefs(site, "guide.html", "the paper")

@@ -14,6 +14,7 @@ from typing import Any
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
 DEFINED = re.compile(r"^(?:def|class) (\w+)|^(\w+(?:, *\w+)*) *=(?!=)", re.MULTILINE)
 IMPORTED = re.compile(r"^from (tinyml_course\S*) import (\([^)]*\)|.*)", re.MULTILINE)
+PAPER = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 GLOSSARY = "book/glossary"
 TOP_LEVEL = ("function", "class", "exception", "data")
 
@@ -134,6 +135,7 @@ def link_page(app: Any, tree: Any, page: str) -> None:
     if app.builder.format != "html":
         return
     _link_names(app, tree, page)
+    _link_papers(app, tree, page)
     if page != GLOSSARY and not page.startswith("book/api/"):
         _link_terms(app, tree, page)
 
@@ -181,6 +183,29 @@ def _link_terms(app: Any, tree: Any, page: str) -> None:
                 _wrap(word, _address(app, page, GLOSSARY, terms[term]), f"Glossary: {term}")
 
 
+def _link_papers(app: Any, tree: Any, page: str) -> None:
+    """Link arXiv numbers, as docstrings cite papers, to the bibliography."""
+    from docutils import nodes
+
+    cite = app.env.domains.get("cite")
+    if cite is None:
+        return
+    papers = {paper.key: paper for paper in cite.citations}
+    notes = {key: entry.fields.get("note", "") for key, entry in cite.bibdata.data.entries.items()}
+    known = {found[1]: papers[key] for key, note in notes.items()
+             if key in papers and (found := PAPER.search(note))}  # fmt: skip
+    for text in list(tree.findall(nodes.Text)):
+        found = PAPER.search(text.astext())
+        paper = known.get(found[1]) if found else None
+        target = paper.bibliography_key.docname if paper else page
+        if found is None or paper is None or target == page or _is_linked(text):
+            continue
+        before, after = text.astext()[: found.start()], text.astext()[found.end() :]
+        number = nodes.Text(found[0])
+        text.parent.replace(text, [nodes.Text(before), number, nodes.Text(after)])
+        _wrap(number, _address(app, page, target, paper.citation_id), paper.key)
+
+
 def _address(app: Any, page: str, target: str, anchor: str) -> str:
     own = "" if page == target else app.builder.get_relative_uri(page, target)
     return f"{own}#{anchor}"
@@ -202,7 +227,7 @@ def _wrap(node: Any, address: str, title: str) -> None:
     from docutils import nodes
 
     link = nodes.reference("", "", internal=True, refuri=address, reftitle=title)
-    node.replace_self(link)
+    node.parent.replace(node, link)
     link += node
 
 

@@ -57,23 +57,50 @@ def edit_docstring(
 ) -> None:
     """Edit `lines` in place, as autodoc's event asks; runs before napoleon."""
     del app, name, obj, options
-    lines[:] = keep_marks(list_references(lines))
+    lines[:] = keep_marks(split_shared(list_references(lines)))
     if what in ("attribute", "data"):
         lines.insert(0, "")  # else napoleon takes what stands before a colon for the type
 
 
-def name_attributes(app: Any, domain: str, objtype: str, content: Any) -> None:
-    """Head a class's list of attributes with that word; Sphinx calls them variables."""
-    from docutils import nodes
+def split_shared(lines: list[str]) -> list[str]:
+    """Return `lines` with attributes that share a description given one each.
 
-    del app, domain, objtype
-    for name in list(content.findall(nodes.field_name)):
-        if name.astext() == "Variables":
-            name.children[:] = [nodes.Text("Attributes")]
+    Napoleon does so for parameters only; of attributes it takes the first for a type.
+
+    Examples
+    --------
+    >>> split_shared(["Attributes", "----------", "a, b : int", "    Sides.", "", "End."])
+    ['Attributes', '----------', 'a : int', '    Sides.', 'b : int', '    Sides.', '', 'End.']
+    """
+    if "Attributes" not in lines:
+        return lines
+    start = lines.index("Attributes") + 2
+    end = next((n for n in range(start, len(lines)) if _ends_section(lines, n)), len(lines))
+    entries: list[list[str]] = []
+    for line in lines[start:end]:
+        if line and not line.startswith(" "):
+            entries.append([])
+        entries[-1].append(line)
+    split = []
+    for head, *text in entries:
+        names, colon, kind = head.partition(" : ")
+        for name in names.split(", "):
+            split += [name + colon + kind, *text]
+    return [*lines[:start], *split, *lines[end:]]
+
+
+def _ends_section(lines: list[str], n: int) -> bool:
+    """Whether line `n` is blank and what follows is no entry with a description of its own."""
+    below = lines[n + 2] if n + 2 < len(lines) else ""
+    return not lines[n].strip() and not below.startswith(" ")
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Register the edits with autodoc."""
+    from sphinx.domains.python import PyObject
+
     app.connect("autodoc-process-docstring", edit_docstring, priority=400)
-    app.connect("object-description-transform", name_attributes)
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":  # a class's attributes, which Sphinx calls variables
+            field.label = "Attributes"
     return {"parallel_read_safe": True, "parallel_write_safe": True}
