@@ -32,8 +32,11 @@ BUFFERS = (
 
 def _has_room(args: Args, result: int) -> str | None:
     inputs, outputs, bits = args
-    if 8 * (result - 4 * outputs) < inputs * outputs * bits:
+    spare_bits = 8 * (result - 4 * outputs) - inputs * outputs * bits
+    if spare_bits < 0:
         return f"{result} B can't hold {inputs * outputs} weights and {outputs} biases"
+    if spare_bits >= 8:
+        return f"{result} B are more than {inputs * outputs} weights and {outputs} biases fill"
     return None
 
 
