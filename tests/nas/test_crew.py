@@ -142,6 +142,21 @@ def test_a_search_killed_again_and_again_loses_and_repeats_nothing(tmp_path):
     assert completed.keys() <= found.keys()
 
 
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_ends_the_search_and_its_workers_quietly(tmp_path):
+    """SIGINT to the whole group: the search ends by itself, without a trace or an orphan."""
+    process = toy_process.start(tmp_path, 2000, pause=0.5)
+    while len(ended := list(tmp_path.glob("ended-*"))) < 3:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, noise = process.communicate(timeout=60)
+    assert (130, b"") == (process.returncode, noise)
+    assert not any(is_running(int(path.name.split("-")[3])) for path in ended)
+    under_way = 2
+    assert len(ended) - under_way <= len(read_trials(tmp_path / "journal.sqlite3"))
+
+
 def is_running(pid: int) -> bool:
     """Whether a process exists and is no zombie."""
     try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from tinyml_course.core.arch import ArchSpec, LayerSpec
 from tinyml_course.nas.costs import Constraints, SpecCost
@@ -106,6 +107,7 @@ class LoggingEvaluator(ToyEvaluator):
         """Note the beginning, and the end."""
         name = f"{canonical_hash(spec)}-{self.fidelity:g}-{os.getpid()}-{time.monotonic_ns()}"
         Path(self.folder, f"begun-{name}").touch()
+        tqdm((), disable=True)  # as the real training does; it makes a lock
         found = ToyEvaluator.__call__(self, spec, seed)
         Path(self.folder, f"ended-{name}").touch()
         return found

@@ -136,8 +136,8 @@ def test_an_interrupted_job_leaves_its_front_and_says_how_to_go_on(
     assert ("interrupted", 8) == (outcome.result.ending, len(outcome.result.trials))
     assert ["front.json", "front.png"] == sorted(p.name for p in (tmp_path / "out").iterdir())
     shown = capsys.readouterr().out
-    assert "8 evaluations are kept" in shown
-    assert "j.sqlite3" in shown
+    assert "Evaluations kept in" in shown
+    assert "j.sqlite3: 8;" in shown.replace("\n", "")
 
 
 @pytest.mark.parametrize(

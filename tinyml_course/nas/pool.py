@@ -12,6 +12,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
+from tqdm import tqdm
+
 
 class SerialExecutor(Executor):
     """An executor that runs each call at once, in this process: for evaluators that are quick."""
@@ -57,6 +59,7 @@ def _begin_worker(alive: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ[name] = "1"
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore that would outlive a killed worker
     threading.Thread(target=_die_with, args=(alive,), daemon=True).start()
 
 

@@ -257,8 +257,8 @@ def _explain_resume(job: SearchJob, result: SearchResult) -> None:
         say("Interrupted. Nothing was kept; with --journal FILE a search can be resumed.")
         return
     say(
-        f"Interrupted. {result.evaluations} evaluations are kept in {job.journal}; the same "
-        "command goes on from there."
+        f"Interrupted. Evaluations kept in {job.journal}: {result.evaluations}; the same command "
+        "goes on from there."
     )
 
 
