@@ -86,6 +86,15 @@ def test_the_default_space_is_counted_exactly():
     assert 10**8 < DEFAULT_SPACE.size() < 10**12
 
 
+def test_multiplying_the_choices_counts_networks_twice():
+    """The plain product of all choices is too high: a skip that cannot act is no other network."""
+    product_of_choices = len(DEFAULT_SPACE.hidden) * sum(
+        len(spellings(DEFAULT_SPACE, True)) * len(spellings(DEFAULT_SPACE, False)) ** (depth - 1)
+        for depth in range(DEFAULT_SPACE.min_depth, DEFAULT_SPACE.max_depth + 1)
+    )
+    assert product_of_choices > 2 * DEFAULT_SPACE.size()
+
+
 @pytest.mark.parametrize("classes", [3, 10])
 def test_the_hand_made_network_is_a_member(classes):
     """The course's own network is in the default space, for either task."""
