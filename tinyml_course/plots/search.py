@@ -48,7 +48,11 @@ def plot_search(
         axes.set_xlim(left=0)
     row[0].set_ylabel("validation accuracy, %")
     others = int((~on_front).sum())
-    names = ("★ most accurate", "● undominated in all four", f"● {others} others" if others else "")
+    names = (
+        "★ most accurate",
+        "● undominated in all four",
+        f"● others ({others})" if others else "",
+    )
     for axes, name, colour in zip(row, names, (BEST, FRONT, MUTED), strict=True):
         axes.set_title(name, color=colour, fontsize=9)
     return figure
