@@ -68,18 +68,22 @@ def test_the_side_bar_leads_to_another_part(open_site):
 
 
 @pytest.mark.parametrize(
-    ("word", "leads_to"),
-    [("outlier", "chapters/"), ("requantization", "book/"), ("choose_qparams", "book/api/")],
+    ("word", "stem", "leads_to"),
+    [
+        ("outliers", "outlier", "chapters/"),
+        ("requantization", "requantiz", "book/"),
+        ("choose_qparams", "choose_qparams", "book/api/"),
+    ],
 )
-def test_search_finds_a_word_and_leads_there(open_site, word, leads_to):
-    """A word of the text and a function's name are found without the network."""
+def test_search_finds_a_word_and_leads_there(open_site, word, stem, leads_to):
+    """Words of the text, by their stem, and a function's name are found without the network."""
     page = open_site(f"search.html?q={word}")
     result = page.locator(f"#search-results li a[href*='{leads_to}']").first
     result.wait_for(timeout=20_000)
     result.click()
     page.wait_for_load_state()
     assert leads_to in page.url
-    assert word in page.locator("article").inner_text().lower()
+    assert stem in page.locator("article").inner_text().lower()
 
 
 def test_search_opens_by_key_and_says_when_nothing_is_found(open_site):
@@ -154,6 +158,15 @@ def test_figures_stay_legible(open_site, theme):
     assert min(ratios) >= 7
 
 
+def test_an_experiment_stands_on_the_page_s_own_paper_in_the_dark(open_site):
+    """No pale frame of the theme's surrounds it."""
+    page = open_site(NOTEBOOK)
+    turn_theme(page, "dark")
+    frame = page.locator(".text_html:has(> .tx-experiment)").first
+    shown = frame.evaluate("e => getComputedStyle(e).backgroundColor")
+    assert shown == "rgba(0, 0, 0, 0)"
+
+
 def test_a_phone_opens_the_contents(open_site):
     """On a narrow screen the side bar waits behind its button, and its links work."""
     page = open_site(NOTEBOOK, viewport=NARROW)
@@ -162,6 +175,15 @@ def test_a_phone_opens_the_contents(open_site):
     page.locator("button.primary-toggle:visible").click()
     link.first.click()
     page.wait_for_url("**/glossary.html")
+
+
+def test_the_button_hides_the_side_bar_on_a_wide_screen(open_site):
+    """Who wants the whole width for the text gets it."""
+    page = open_site(NOTEBOOK)
+    link = page.locator("#pst-primary-sidebar a", has_text="Glossary")
+    link.wait_for(state="visible")
+    page.locator("button.primary-toggle:visible").click()
+    link.wait_for(state="hidden")
 
 
 KINDS = (

@@ -225,7 +225,7 @@ def plot_contenders(bars: Sequence[ArenaBar], limit_bytes: int, *, ax: Axes | No
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(
-        f"arena (KiB, modelled): blue head, orange tail; red line: limit {limit_bytes:,} B"
+        f"arena (KiB, modelled): blue head, brown tail; red line: limit {limit_bytes:,} B"
     )
     return ax
 
