@@ -31,6 +31,7 @@ def test_starting_loads_nothing_heavy(code):
         "training.fit",
         "quantization.qat",
         "pipeline.job",
+        "pipeline.search_job",
     ],
 )
 def test_modules_import_without_tensorflow(module):

@@ -39,7 +39,7 @@ def recording(tmp_path_factory):
 
 
 @contextmanager
-def serial_crew(address, *, jobs):  # noqa: ARG001
+def serial_crew(address, **options):  # noqa: ARG001
     """Stand in for `connect_crew`: evaluate in this process."""
     yield Crew(SerialExecutor(), jobs=1)
 
@@ -186,6 +186,22 @@ def test_the_command_answers_bad_input_with_one_line_and_status_two(words, fault
     assert 2 == done.exit_code
     assert fault in done.stderr
     assert 1 == len([line for line in done.stderr.splitlines() if line.startswith("tinyml:")])
+
+
+def test_a_quick_evaluator_runs_in_the_search_s_own_process(recording, monkeypatch):
+    """With `in_process` no worker is started: the evaluator changes what this process sees."""
+    seen = []
+
+    class Quick(ToyEvaluator):
+        in_process = True
+
+        def __call__(self, spec, seed):
+            seen.append(spec)
+            return super().__call__(spec, seed)
+
+    monkeypatch.setattr(search_job, "make_searcher", lambda *given: (NSGA2(given[1]), Quick()))
+    result = run_search_job(job(recording)).result
+    assert [trial.spec for trial in result.trials] == seen
 
 
 def test_a_network_is_spelt_in_one_line():

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyml_course.core.errors import CourseError
 from tinyml_course.nas.evaluate import Evaluator
-from tinyml_course.nas.pool import LocalPool, peak_memory
+from tinyml_course.nas.pool import LocalPool, SerialExecutor, peak_memory
 from tinyml_course.nas.trial import Failure, Outcome, Trial
 
 if TYPE_CHECKING:
@@ -231,8 +231,19 @@ class Crew:
 
 
 @contextmanager
-def connect_crew(address: str | None, *, jobs: int | None = None) -> Iterator[Crew]:
-    """Yield a crew on the Dask cluster at `address`, or of local processes where it is None.
+def connect_crew(
+    address: str | None, *, jobs: int | None = None, in_process: bool = False
+) -> Iterator[Crew]:
+    """Yield a crew on the Dask cluster at `address`, or of local workers where it is None.
+
+    Parameters
+    ----------
+    address : str or None
+        Of the scheduler.
+    jobs : int, optional
+        Local processes; one a core by default.
+    in_process : bool, default False
+        Without an address, evaluate in this process.
 
     Raises
     ------
@@ -240,7 +251,7 @@ def connect_crew(address: str | None, *, jobs: int | None = None) -> Iterator[Cr
         If Dask is not installed, or nothing answers at the address.
     """
     if address is None:
-        with Crew(jobs=jobs) as crew:
+        with Crew(SerialExecutor(), jobs=1) if in_process else Crew(jobs=jobs) as crew:
             yield crew
         return
     try:

@@ -18,7 +18,8 @@ class Evaluator(Protocol):
     """A picklable callable; it is sent to another process, or machine, with each network.
 
     Equal arguments give equal accuracies, and `describe` says all that they depend on: a journal
-    refuses to go on with another evaluator.
+    refuses to go on with another evaluator. One with ``in_process = True`` is so quick that the
+    search job calls it in its own process.
     """
 
     @property

@@ -190,7 +190,9 @@ def search_networks(job: SearchJob, constraints: Constraints, train: GestureSet)
         f"{len(samples.train)} gestures to train on, {len(samples.validation)} to select by; "
         f"{problem.space.size():.2g} networks, limits: {_limits(constraints)}"
     )
-    with connect_crew(job.executor, jobs=job.jobs) as crew, _bar(job.budget) as show:
+    quick = getattr(evaluator, "in_process", False)
+    crews = connect_crew(job.executor, jobs=job.jobs, in_process=quick)
+    with crews as crew, _bar(job.budget) as show:
         return search(plan, job.budget, crew, journal=job.journal, on_trial=show)
 
 
