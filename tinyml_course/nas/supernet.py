@@ -123,6 +123,14 @@ class Supernet:
         return tuple(self._variables.values())
 
     @property
+    def traced(self) -> tuple[int, int]:
+        """How often the gradient and the score were traced: each once, however many networks."""
+        return (
+            self._add.experimental_get_tracing_count(),
+            self._score.experimental_get_tracing_count(),
+        )
+
+    @property
     def weights(self) -> Weights:
         """Copies of the shared weights by name."""
         return {name: variable.numpy() for name, variable in self._variables.items()}
