@@ -35,10 +35,9 @@ def visit(page: Any, watch: Any, url: str) -> dict[str, list[str]]:
     """Return the faults of the page at `url`, by kind."""
     watch.errors.clear()
     watch.blocked.clear()
+    page.set_viewport_size(NARROW)  # before it loads: the theme's drawers glide when resized
     page.goto(url, wait_until="load")
-    faults = {"nameless": find_nameless_figures(page)}
-    page.set_viewport_size(NARROW)
-    faults["narrow"] = find_wide_parts(page)
+    faults = {"nameless": find_nameless_figures(page), "narrow": find_wide_parts(page)}
     page.set_viewport_size(WIDE)
     page.evaluate(OPEN_ALL)
     faults |= {"console": list(watch.errors), "elsewhere": list(watch.blocked)}
