@@ -64,7 +64,7 @@ def gesture_answers(gestures: GestureSet, outputs: NDArray[np.int8]) -> Experime
     )  # fmt: skip
     return Experiment(
         name="front-page-answers",
-        question="The model learned from other hands. Which digit will it take for which other one?",
+        question="The model learned from other hands. Which digit will it take for another?",
         controls=(menu,),
         draw=draw,
         describe=describe,
