@@ -27,7 +27,7 @@ LONG = frozenset(
         "test_runtime.py", "test_slim.py", "test_budget.py", "test_why_small.py",
         "test_allocation.py", "test_arena_walk.py", "test_grade.py", "test_memory_map.py",
         "test_svg.py", "test_palette.py", "test_strategies.py", "test_search_job.py",
-        "test_crosslinks.py", "test_spelling.py", "test_front_page.py",
+        "test_crosslinks.py", "test_spelling.py", "test_front_page.py", "test_tasks_nas.py",
     }
 )  # fmt: skip
 """Files that start processes, search at length or draw many figures: too long for the fast tier."""
