@@ -69,7 +69,7 @@ FIND_WIDE = """() => {
   const hidden = (e) => !e.checkVisibility({visibilityProperty: true});
   const wide = [...document.querySelectorAll("main *")].filter((e) =>
     e.getBoundingClientRect().right > room + 1 && !hidden(e) && !held(e.parentElement)
-    && !e.closest("svg, math, .visually-hidden, .tx-alt"));
+    && !e.closest("svg, math, i.fa-solid, .visually-hidden, .tx-alt"));
   const reach = document.documentElement.scrollWidth;
   const named = wide.slice(0, 3).map((e) => e.outerHTML.slice(0, 120));
   return reach > room ? [`page of ${reach} px`, ...named] : named;
