@@ -47,8 +47,8 @@ class WeightedFitness:
 
     def __call__(self, trial: Trial) -> float:
         """Return the fitness of `trial`, at most 1."""
-        used_arena = trial.cost.arena_bytes / self.constraints.max_arena
-        used_flash = trial.cost.model_bytes / self.constraints.max_flash
+        used_arena = trial.cost.arena_bytes / float(self.constraints.max_arena or 0)
+        used_flash = trial.cost.model_bytes / float(self.constraints.max_flash or 0)
         left = 1.0 - (used_arena + used_flash) / 2
         return self.accuracy_weight * by_accuracy(trial) + (1 - self.accuracy_weight) * left
 

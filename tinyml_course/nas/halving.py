@@ -92,7 +92,9 @@ def halve_training(full: FullTraining, *, rungs: int = 3, keep: float = 1 / 3) -
     """
     epochs = [max(1, round(full.epochs * keep**step)) for step in reversed(range(rungs))]
     if len(set(epochs)) != len(epochs):
-        raise ValueError(f"{full.epochs} epochs are too few for {rungs} rungs, got {epochs}")
+        raise ValueError(
+            f"{full.epochs} epochs are too few for {rungs} rungs, got {epochs}; train longer"
+        )
     longest = full.full_epochs or full.epochs
     return SuccessiveHalving(
         rungs=tuple(replace(full, epochs=count, full_epochs=longest) for count in epochs),
