@@ -91,14 +91,7 @@ def test_default_space_is_tabulated_exactly():
 
     spec = gesture_net(10)
     skeleton = Skeleton(DEFAULT_SPACE, spec)
-    choice = Choice(
-        tuple(
-            skeleton.operations(place).index((layer.op, layer.kernel))
-            for place, layer in enumerate(spec.layers)
-        ),
-        tuple(skeleton.widths.index(layer.filters) for layer in spec.layers),
-    )
-    sure = one_hot(skeleton, choice)
+    sure = one_hot(skeleton, skeleton.own)
     found = expect_costs(tabulate_costs(skeleton), sure.operations, sure.widths)
     assert tuple(found) == exact(spec)
 

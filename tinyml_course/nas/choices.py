@@ -138,6 +138,16 @@ class Skeleton:
         ]
         return self.space.settle(tuple(layers), self.spec.hidden)
 
+    @property
+    def own(self) -> Choice:
+        """The choice that gives `spec` itself, without its skips."""
+        operations = [
+            self.operations(place).index((layer.op, layer.kernel))
+            for place, layer in enumerate(self.layers)
+        ]
+        widths = [self.widths.index(layer.filters) if layer.filters else 0 for layer in self.layers]
+        return Choice(tuple(operations), tuple(widths))
+
     def uniform(self) -> Distribution:
         """Return the distribution that prefers nothing."""
         places = range(len(self.spec.layers))

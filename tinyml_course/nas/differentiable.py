@@ -146,16 +146,16 @@ def descend(
 def project(
     problem: Problem, skeleton: Skeleton, distribution: Distribution, *, rng: np.random.Generator
 ) -> ArchSpec:
-    """Return the most likely feasible network among the best choice and many draws.
+    """Return the most likely feasible network among the best choice, many draws and the skeleton's.
 
     Draws come from the distribution, and from flatter ones where it has no feasible network.
 
     Raises
     ------
     NoFeasibleNetwork
-        If no draw, not even a uniform one, meets the constraints.
+        If no draw, not even a uniform one, meets the constraints, nor the skeleton's own network.
     """
-    choices = {distribution.best}
+    choices = {distribution.best, skeleton.own}
     for power in POWERS:
         flat = distribution.flatten(power)
         choices |= {flat.draw(rng) for _ in range(SAMPLE_TRIES // (4 * len(POWERS)))}
