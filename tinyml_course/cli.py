@@ -120,7 +120,9 @@ def search(
     max_latency: Annotated[
         float | None, typer.Option(help="Longest inference in milliseconds; else no limit.")
     ] = None,
-    strategy: Annotated[str, typer.Option(help="random, evolution, aging or nsga2.")] = "nsga2",
+    strategy: Annotated[
+        str, typer.Option(help="random, evolution, aging, nsga2, supernet or differentiable.")
+    ] = "nsga2",
     budget: Annotated[
         str, typer.Option(help="Evaluations, as 200, or a time over all sessions, as 10m.")
     ] = "10m",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 from tinyml_course.core.boards import find_board
@@ -12,13 +13,20 @@ from tinyml_course.core.types import GestureSet, KernelTier
 from tinyml_course.data import split
 from tinyml_course.nas.aging import AgingEvolution
 from tinyml_course.nas.costs import Constraints, FileForm, measure_cost
+from tinyml_course.nas.descents import Descents
+from tinyml_course.nas.differentiable import DescentPlan
 from tinyml_course.nas.evaluate import Evaluator, FullTraining
 from tinyml_course.nas.evolution import Evolution
 from tinyml_course.nas.halving import halve_training
 from tinyml_course.nas.nsga2 import NSGA2
+from tinyml_course.nas.one_shot import OneShot, OneShotPlan
 from tinyml_course.nas.random_search import RandomSearch
 from tinyml_course.nas.space import DEFAULT_SPACE, SearchSpace, canonical_hash
 from tinyml_course.nas.strategy import Problem, Strategy
+from tinyml_course.nas.supernet_training import Schedule
+
+SUPERNET_EPOCHS, SUPERNET_NETWORKS = 4, 100
+"""Epochs of a supernet, and networks that it judges, for each epoch of a full evaluation."""
 
 VALIDATION_FRACTION = 0.25
 """Share of the training samples that selection sees: a fifth of all where a fifth tests."""
@@ -50,11 +58,14 @@ class Settings:
         Of a full evaluation.
     halving : bool
         Evaluate by successive halving up to these epochs, instead of fully.
+    checkpoint : Path, optional
+        File that keeps a supernet's training.
     """
 
     seed: int = 0
     epochs: int = 20
     halving: bool = False
+    checkpoint: Path | None = None
 
 
 Searcher = tuple[Strategy, Evaluator]
@@ -69,9 +80,30 @@ def _trained(kind: Callable[..., Strategy]) -> Maker:
 def _make_trained(
     kind: Callable[..., Strategy], problem: Problem, samples: Samples, settings: Settings
 ) -> Searcher:
+    return kind(problem, seed=settings.seed), _training(samples, settings)
+
+
+def _training(samples: Samples, settings: Settings) -> Evaluator:
     full = FullTraining(train=samples.train, validation=samples.validation, epochs=settings.epochs)
-    evaluator = halve_training(full) if settings.halving else full
-    return kind(problem, seed=settings.seed), evaluator
+    return halve_training(full) if settings.halving else full
+
+
+def _make_one_shot(problem: Problem, samples: Samples, settings: Settings) -> Searcher:
+    """Return the strategy that trains what a supernet promises most of."""
+    plan = OneShotPlan(
+        schedule=Schedule(epochs=SUPERNET_EPOCHS * settings.epochs, seed=settings.seed),
+        networks=SUPERNET_NETWORKS * settings.epochs,
+        checkpoint=settings.checkpoint,
+    )
+    strategy = OneShot(problem, samples.train, samples.validation, plan=plan)
+    return strategy, _training(samples, settings)
+
+
+def _make_descents(problem: Problem, samples: Samples, settings: Settings) -> Searcher:
+    """Return the strategy that trains what gradients lead to."""
+    plan = DescentPlan(epochs=settings.epochs, seed=settings.seed)
+    strategy = Descents(problem, samples.train, samples.validation, plan=plan)
+    return strategy, _training(samples, settings)
 
 
 STRATEGIES: MappingProxyType[str, Maker] = MappingProxyType(
@@ -80,6 +112,8 @@ STRATEGIES: MappingProxyType[str, Maker] = MappingProxyType(
         "evolution": _trained(Evolution),
         "aging": _trained(AgingEvolution),
         "nsga2": _trained(NSGA2),
+        "supernet": _make_one_shot,
+        "differentiable": _make_descents,
     }
 )
 

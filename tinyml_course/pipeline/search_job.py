@@ -175,7 +175,7 @@ def search_networks(job: SearchJob, constraints: Constraints, train: GestureSet)
     if constraints.max_flash is not None:
         held = replace(constraints, max_flash=int(constraints.max_flash / (1 + FILE_MARGIN)))
     problem = make_problem(held, classes=len(train.class_names), board=job.board)
-    strategy, evaluator = make_searcher(job.strategy, problem, samples, job.settings)
+    strategy, evaluator = make_searcher(job.strategy, problem, samples, _with_checkpoint(job))
     board = find_board(job.board)
     plan = Plan(
         problem=problem,
@@ -194,6 +194,15 @@ def search_networks(job: SearchJob, constraints: Constraints, train: GestureSet)
     crews = connect_crew(job.executor, jobs=job.jobs, in_process=quick)
     with crews as crew, _bar(job.budget) as show:
         return search(plan, job.budget, crew, journal=job.journal, on_trial=show)
+
+
+def _with_checkpoint(job: SearchJob) -> Settings:
+    """Return the job's settings; beside a journal, a supernet's training is kept as well."""
+    if job.journal is None:
+        return job.settings
+    return replace(
+        job.settings, checkpoint=job.journal.with_name(f"{job.journal.name}.supernet.npz")
+    )
 
 
 def _train_best(
