@@ -11,13 +11,16 @@ import pytest
 
 import tinyml_course.widgets
 from tests.widgets import (
+    test_beat_the_search,
     test_bits,
     test_diagnosis,
     test_mixed_precision,
     test_pareto,
+    test_supernet_ranking,
     test_why_small,
 )
 from tests.widgets.test_experiment import line_experiment
+from tinyml_course.widgets.beat_the_search import beat_experiment
 from tinyml_course.widgets.bits import bits_explorer, read_states
 from tinyml_course.widgets.diagnosis import fault_game, read_cases
 from tinyml_course.widgets.experiment import MAX_STATES, Control, Experiment
@@ -30,6 +33,7 @@ from tinyml_course.widgets.static import (
     build_static,
     thin_longest,
 )
+from tinyml_course.widgets.supernet_ranking import ranking_experiment
 from tinyml_course.widgets.why_small import ticket_explorer
 
 pytestmark = pytest.mark.slow
@@ -54,6 +58,8 @@ def make_experiments():
             test_mixed_precision.ROWS, test_mixed_precision.PLANS, budget_bytes=2140
         ),
         *test_pareto.EXPERIMENTS,
+        beat_experiment(test_beat_the_search.ESTIMATED, test_beat_the_search.RIVALS),
+        ranking_experiment(test_supernet_ranking.ROWS),
         test_why_small.teacher(),
         ticket_explorer([test_why_small.round_of(kept) for kept in (0.5, 0.1)], side=4),
     )
