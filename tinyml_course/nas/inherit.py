@@ -36,7 +36,7 @@ def inherit(supernet: Supernet, spec: ArchSpec, calibration: NDArray[np.float32]
     scored = supernet.calibrated(
         spec, supernet.load_images(calibration[:1], calibration=calibration)
     )
-    weights = take_weights(supernet.weights, spec)
+    weights = take_weights(supernet.space, supernet.weights, spec)
     model = build(spec)
     for place, block in enumerate(place_blocks(spec)):
         op = block.layer.op

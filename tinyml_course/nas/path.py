@@ -38,7 +38,7 @@ class Path:
         A row for each of the D places of the deepest network; columns as in `Column`. BRANCH
         counts `branches`; the number after the last branch leaves the place out.
     head : (2,) int32
-        Place of the last block, units of the hidden dense layer (0 for none).
+        Number of the head (`head_number`), units of the hidden dense layer (0 for none).
     """
 
     blocks: NDArray[np.int32]
@@ -56,6 +56,25 @@ def branches(space: SearchSpace, place: int) -> tuple[tuple[OpKind, int], ...]:
     """
     strides = (1, 2) if "stride" in space.downsampling else (1,)
     return tuple(product(space.operations if place else space.stem, strides))
+
+
+def head_kinds(space: SearchSpace) -> tuple[OpKind, ...]:
+    """Return the operations that a last block may have, each once."""
+    return tuple(dict.fromkeys((*space.stem, *space.operations)))
+
+
+def head_number(space: SearchSpace, spec: ArchSpec) -> int:
+    """Return which of the supernet's heads `spec` uses: by place and operation of its last block.
+
+    Examples
+    --------
+    >>> from tinyml_course.core.arch import gesture_net
+    >>> from tinyml_course.nas.space import DEFAULT_SPACE
+    >>> head_number(DEFAULT_SPACE, gesture_net(10))  # place 3, the third operation of three
+    11
+    """
+    kinds = head_kinds(space)
+    return (len(spec.layers) - 1) * len(kinds) + kinds.index(spec.layers[-1].op)
 
 
 def find_path(space: SearchSpace, spec: ArchSpec) -> Path:
@@ -88,4 +107,4 @@ def find_path(space: SearchSpace, spec: ArchSpec) -> Path:
             layer.skip,
             layer.pool > 1,
         )
-    return Path(blocks, np.array([len(spec.layers) - 1, spec.hidden], np.int32))
+    return Path(blocks, np.array([head_number(space, spec), spec.hidden], np.int32))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +49,10 @@ def set_widths(space: SearchSpace, spec: ArchSpec, change: Callable[[int], int])
     return space.settle(layers, spec.hidden)
 
 
-@dataclass(frozen=True, slots=True)
+POOL = 400
+"""Feasible networks that a sandwich draws once, to choose from in every step."""
+
+
 class Sandwich:
     """Draws the networks of one training step.
 
@@ -58,32 +61,38 @@ class Sandwich:
     space exceeds any chip; so a random feasible network is drawn, and its widest and narrowest
     feasible sisters stand for the ends.
 
-    Attributes
+    Parameters
     ----------
     problem : Problem
         Space and limits. The space is a `SearchSpace`.
     random : int
-        Networks between the two ends, each drawn anew.
+        Networks between the two ends, each from the pool.
+    seed : int
+        Of the pool of feasible networks that all are drawn from.
+
+    Raises
+    ------
+    NoFeasibleNetwork
+        If hardly any network meets the constraints.
 
     References
     ----------
     .. [1] Yu and Huang, Universally slimmable networks, arXiv:1903.05134, section 3.1.
     """
 
-    problem: Problem
-    random: int = 2
+    def __init__(self, problem: Problem, *, random: int = 2, seed: int = 0) -> None:
+        rng = np.random.default_rng([seed, 2])
+        self.problem, self.random = problem, random
+        self._pool = [draw_feasible(problem, rng) for _ in range(POOL)]
+        self._ends: dict[int, tuple[ArchSpec, ArchSpec]] = {}
 
     def draw(self, rng: np.random.Generator) -> tuple[ArchSpec, ...]:
-        """Return the widest, the narrowest, and the random networks of a step.
-
-        Raises
-        ------
-        NoFeasibleNetwork
-            If hardly any network meets the constraints.
-        """
-        spec = draw_feasible(self.problem, rng)
-        between = (draw_feasible(self.problem, rng) for _ in range(self.random))
-        return (self.widest(spec), self.narrowest(spec), *between)
+        """Return the widest, the narrowest, and the random networks of a step."""
+        number, *between = (int(i) for i in rng.integers(len(self._pool), size=1 + self.random))
+        if number not in self._ends:
+            spec = self._pool[number]
+            self._ends[number] = (self.widest(spec), self.narrowest(spec))
+        return (*self._ends[number], *(self._pool[i] for i in between))
 
     def widest(self, spec: ArchSpec) -> ArchSpec:
         """Return `spec` with all widths raised by as many choices as the constraints allow."""

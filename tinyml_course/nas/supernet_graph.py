@@ -188,7 +188,7 @@ class SupernetGraph:
         return y, tf.pad(tf.stack(found), [[0, 0], [0, self._widest - channels]])
 
     def _head(self, features: Any, head: Any) -> Any:
-        """Return the logits of pooled features (N, C), by the output layers of the last place."""
+        """Return the logits of pooled features (N, C), by dense layers of the last block's kind."""
         tf = load_tensorflow()
         last, hidden = head[0], head[1]
         direct = _bind(self._dense, features, "output", last, self._space.classes)

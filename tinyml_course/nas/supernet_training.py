@@ -108,7 +108,8 @@ def train_supernet(
     """
     schedule = schedule or Schedule()
     supernet = Supernet(problem.space, seed=schedule.seed)
-    run = _Training(supernet, Sandwich(problem, schedule.random), train, schedule)
+    sandwich = Sandwich(problem, random=schedule.random, seed=schedule.seed)
+    run = _Training(supernet, sandwich, train, schedule)
     identity = describe_training(problem, train, schedule)
     if checkpoint is not None and checkpoint.exists():
         run.restore(load_checkpoint(checkpoint, identity))

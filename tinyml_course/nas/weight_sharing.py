@@ -3,8 +3,9 @@
 At each place of the deepest network there is one filter bank for each operation, as large as the
 largest choice. A narrower block uses the first channels of it, a smaller kernel its centre: so a
 weight is trained by every network that has it, and the largest sees them all. Operations have
-filters of their own, because their sums differ in kind. So has each depth its output layer (few
-weights), because what the second block hands over is not what the fifth does.
+filters of their own, because their sums differ in kind. Nothing makes the channels of two
+operations mean the same, so the dense layers, few weights as they are, come once for each place and
+operation that a network may end with.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_course.core.arch import place_blocks
+from tinyml_course.nas.path import head_kinds, head_number
 
 if TYPE_CHECKING:
     from tinyml_course.core.arch import ArchSpec, PlacedBlock
@@ -29,7 +31,7 @@ def weight_shapes(space: SearchSpace) -> dict[str, tuple[int, ...]]:
 
     ``0/conv`` are the filters of place 0, (K, K, C, F); ``1/separable`` and ``1/pointwise`` the
     two stages of a separable block; ``.../gamma`` and ``.../beta`` scale and shift of the
-    normalisation; ``hidden`` and ``output`` have the place of the last block as first axis.
+    normalisation; ``hidden`` and ``output`` have `path.head_number` as first axis.
 
     Raises
     ------
@@ -41,12 +43,13 @@ def weight_shapes(space: SearchSpace) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for place in range(space.max_depth):
         shapes |= _place_shapes(space, place)
-    depth, widest, hidden = space.max_depth, _widest(space, space.max_depth), max(space.hidden)
-    shapes |= {"output": (depth, widest, space.classes), "output/bias": (depth, space.classes)}
+    heads, widest = space.max_depth * len(head_kinds(space)), _widest(space, space.max_depth)
+    hidden = max(space.hidden)
+    shapes |= {"output": (heads, widest, space.classes), "output/bias": (heads, space.classes)}
     if hidden:
-        shapes |= {"hidden": (depth, widest, hidden), "hidden/bias": (depth, hidden)}
-        shapes["hidden/output"] = (depth, hidden, space.classes)
-        shapes["hidden/output/bias"] = (depth, space.classes)
+        shapes |= {"hidden": (heads, widest, hidden), "hidden/bias": (heads, hidden)}
+        shapes["hidden/output"] = (heads, hidden, space.classes)
+        shapes["hidden/output/bias"] = (heads, space.classes)
     return shapes
 
 
@@ -65,14 +68,28 @@ def initial_weights(space: SearchSpace, seed: int) -> Weights:
         elif name.endswith("gamma"):
             weights[name] = np.ones(shape, np.float32)
         else:
-            summed = shape[1:2] if len(shape) == 3 else shape[:3]
-            if name.endswith(("depthwise", "separable")):  # one filter a channel
-                summed = shape[:2]
-            weights[name] = rng.normal(0, np.sqrt(2 / np.prod(summed)), shape).astype(np.float32)
+            fan_in = _fan_in(space, name, shape)
+            weights[name] = rng.normal(0, np.sqrt(2 / fan_in), shape).astype(np.float32)
     return weights
 
 
-def take_weights(weights: Mapping[str, NDArray[np.float32]], spec: ArchSpec) -> Weights:
+def _fan_in(space: SearchSpace, name: str, shape: tuple[int, ...]) -> int:
+    """Return how many inputs the narrowest network sums.
+
+    Behind a normalisation the scale of a filter changes nothing but how far a step of a given
+    length turns it. The widest network's scale would make that of a shared filter ten times as
+    far as in a narrow network of its own.
+    """
+    if len(shape) == 3:
+        return shape[1]
+    if name.endswith(("depthwise", "separable")):  # one filter a channel
+        return shape[0] * shape[1]
+    return shape[0] * shape[1] * min(shape[2], *space.widths)
+
+
+def take_weights(
+    space: SearchSpace, weights: Mapping[str, NDArray[np.float32]], spec: ArchSpec
+) -> Weights:
     """Return copies of the parts of the shared arrays that `spec` uses, by the same names.
 
     The names of the head's arrays are ``hidden`` and ``output``, whatever they are shared as.
@@ -81,7 +98,7 @@ def take_weights(weights: Mapping[str, NDArray[np.float32]], spec: ArchSpec) -> 
     for place, block in enumerate(place_blocks(spec)):
         for name, part in _parts(block, weights, place).items():
             taken[name] = part.copy()
-    last, channels = len(spec.layers) - 1, block.output_shape[2]
+    last, channels = head_number(space, spec), block.output_shape[2]
     if not spec.hidden:
         taken["output"] = weights["output"][last, :channels].copy()
         taken["output/bias"] = weights["output/bias"][last].copy()
