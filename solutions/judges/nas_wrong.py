@@ -133,17 +133,17 @@ WRONG = {
     ),
     "2.6": (
         mistake("2.6", "no infinity at the ends", 0, ("= np.inf", "+= 1.0")),
-        mistake("2.6", "gaps in raw units", 0, (" / np.ptp(column)", "")),
-        mistake("2.6", "divides by a range of zero", 0, ("if np.ptp(column) > 0", "if True")),
+        mistake("2.6", "gaps in raw units", 0, (" / np.ptp(values)", "")),
+        mistake("2.6", "divides by a range of zero", 0, ("if np.ptp(values) > 0", "if True")),
         instead("2.6", "ends of flat objectives too", 6, FLAT_ENDS),
-        mistake("2.6", "only the gap above", 0, ("column[order[:-2]]", "column[order[1:-1]]")),
+        mistake("2.6", "only the gap above", 0, ("values[queue[:-2]]", "values[queue[1:-1]]")),
         mistake("2.6", "the mean of the objectives", 0, (
             "return room", "return room / costs.shape[1]")),
         mistake("2.6", "equal values backwards", 6, (
-            'np.argsort(column, kind="stable")',
-            'len(column) - 1 - np.argsort(column[::-1], kind="stable")')),
+            'np.argsort(values, kind="stable")',
+            'len(values) - 1 - np.argsort(values[::-1], kind="stable")')),
         mistake("2.6", "in the order of the first objective", 0, (
-            'np.argsort(column, kind="stable")', 'np.argsort(costs[:, 0], kind="stable")')),
+            'np.argsort(values, kind="stable")', 'np.argsort(costs[:, 0], kind="stable")')),
     ),
     "2.7": (
         instead("2.7", "adds the boxes up", 0,
@@ -158,7 +158,7 @@ WRONG = {
             "throws darts",
             0,
             "rng, low = np.random.default_rng(0), np.minimum(costs.min(axis=0), reference)\n"
-            "darts = rng.uniform(low, reference, (20_000, len(reference)))\n"
+            "darts = rng.uniform(low, reference, (2_000, len(reference)))\n"
             "hit = (darts[:, None] >= costs).all(axis=2).any(axis=1)\n"
             "return float(hit.mean() * (reference - low).prod())",
         ),
@@ -240,10 +240,10 @@ WRONG = {
             "logits / temperature - np.log(-np.log(uniforms))")),
         mistake("2.11", "overflows", 0, (" - noisy.max()", "")),
         mistake("2.11", "forgets the temperature backwards", 6, (
-            "(costs - cost) / temperature", "(costs - cost)")),
-        mistake("2.11", "shares times costs backwards", 4, ("(costs - cost)", "costs")),
-        mistake("2.11", "a hard choice", 0, ("    cost =",
-                                "    shares = np.eye(len(logits))[shares.argmax()]\n    cost =")),
+            "(costs - mean) / temperature", "(costs - mean)")),
+        mistake("2.11", "shares times costs backwards", 4, ("(costs - mean)", "costs")),
+        mistake("2.11", "a hard choice", 0, ("    mean =",
+                                "    shares = np.eye(len(logits))[shares.argmax()]\n    mean =")),
         mistake("2.11", "the cost of the most likely", 2, ("float(shares @ costs)",
                                                           "float(costs[shares.argmax()])")),
     ),
