@@ -7,6 +7,7 @@ from tinyml_course.core.statistics import Interval
 from tinyml_course.plots.style import BUDGET
 from tinyml_course.plots.supernet import (
     Limit,
+    plot_by_width,
     plot_estimates,
     plot_expected,
     plot_intervals,
@@ -28,6 +29,16 @@ def test_each_slice_is_a_corner_of_the_shared_matrix():
     corners = [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in axes.patches]
     assert [(0, 0, 4, 6), (0, 0, 4, 6), (0, 0, 2, 3)] == corners
     assert ["6 x 4", "3 x 2"] == texts(axes)
+
+
+def test_accuracies_are_drawn_in_percent_by_width_with_their_intervals():
+    """Each way of training has a mean and a bar at every width, beside the others' marks."""
+    row = [Interval(0.5, 0.1), Interval(0.8, 0.05)]
+    axes = plot_by_width((2, 4), {"random": row, "sandwich": row})
+    first, second = (box.lines[0] for box in axes.containers)
+    assert [50.0, 80.0] == pytest.approx(first.get_ydata())
+    assert all(second.get_xdata() > first.get_xdata())
+    assert ["2", "4"] == [label.get_text() for label in axes.get_xticklabels()]
 
 
 def test_chosen_networks_are_drawn_apart_from_the_others():

@@ -55,6 +55,38 @@ def plot_slices(
     return axes
 
 
+def plot_by_width(
+    widths: Sequence[int],
+    accuracies: Mapping[str, Sequence[Interval]],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the accuracy at each width, one line for each way of training.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Channels, drawn on a logarithmic axis.
+    accuracies : mapping of str to sequence of Interval
+        Way of training, and mean accuracy at each width with its interval, in [0, 1].
+    ax : Axes, optional
+        Where to draw; new axes otherwise.
+    """
+    axes = axes_or_new(ax, height=3.8)
+    axes.set_xscale("log", base=2)
+    for number, (label, row) in enumerate(accuracies.items()):
+        means = np.array([100 * interval.mean for interval in row])
+        errors = [100 * interval.half_width for interval in row]
+        colour, shifted = PALETTE[number], np.array(widths) * 1.03**number
+        axes.errorbar(shifted, means, yerr=errors, fmt="-o", color=colour, capsize=2, label=label)
+    axes.set_xticks(widths, [str(width) for width in widths])
+    axes.minorticks_off()
+    axes.set_xlabel("width of the network that is cut out")
+    axes.set_ylabel("test accuracy (%)")
+    axes.legend(frameon=False, loc="lower right")
+    return axes
+
+
 def plot_estimates(
     estimate: NDArray[np.float64],
     own: NDArray[np.float64],
