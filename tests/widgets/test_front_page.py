@@ -52,7 +52,8 @@ def test_the_bars_are_the_models_shares(gestures, report):
     """Each bar is (code + 128) / 256 in percent, and the drawn class has the coloured one."""
     experiment = gesture_answers(gestures, report.outputs)
     bars = experiment.draw(gesture="7").axes[1].patches
-    sample = next(i for i in np.flatnonzero(gestures.labels == 7) if report.outputs[i].argmax() == 7)
+    sevens = np.flatnonzero(gestures.labels == 7)
+    sample = next(i for i in sevens if report.outputs[i].argmax() == 7)
     expected = (report.outputs[sample].astype(float) + 128) / 2.56
     np.testing.assert_allclose([bar.get_height() for bar in bars], expected)
     colours = {bar.get_facecolor() for i, bar in enumerate(bars) if i != 7}
