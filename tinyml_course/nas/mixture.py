@@ -46,8 +46,7 @@ class Mixture:
         sizes = (self._widest, skeleton.spec.hidden, skeleton.spec.classes)
         units = [size for size in sizes if size]
         self._dense = [
-            (self._normal((a, b), a), self._add(np.zeros(b)))
-            for a, b in pairwise(units)
+            (self._normal((a, b), a), self._add(np.zeros(b))) for a, b in pairwise(units)
         ]
 
     def logits(self, images: Any, operations: Sequence[Any], widths: Sequence[Any]) -> Any:
