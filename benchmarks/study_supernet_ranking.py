@@ -140,8 +140,8 @@ def print_summary(rows: Sequence[dict[str, Any]]) -> None:
 def parse_options() -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=80, help="of the supernet")
-    parser.add_argument("--learning-rate", type=float, default=5e-3, help="of the supernet")
+    parser.add_argument("--epochs", type=int, default=Schedule().epochs, help="of the supernet")
+    parser.add_argument("--learning-rate", type=float, default=Schedule().learning_rate)
     parser.add_argument("--networks", type=int, default=2000, help="that are scored")
     parser.add_argument("--alone-epochs", type=int, default=20)
     parser.add_argument("--copies", type=int, default=2, help="of each stroke in an epoch alone")

@@ -46,10 +46,10 @@ class Schedule:
         Of the weights, the samples' order, the augmentation and the networks.
     """
 
-    epochs: int = 80
+    epochs: int = 100
     batch_size: int = 32
     random: int = 2
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-2
     seed: int = 0
 
     def __post_init__(self) -> None:
