@@ -32,12 +32,13 @@ import gc
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from search_methods import METHODS, Clock, Run
+from search_methods import CORNER, METHODS, OURS, Clock, Run
 
 from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.environment import load_keras, seed_everything
@@ -47,7 +48,7 @@ from tinyml_course.data import load_gestures, split
 from tinyml_course.nas.catalog import Samples, make_problem, split_samples
 from tinyml_course.nas.code import from_code, to_code
 from tinyml_course.nas.costs import Constraints
-from tinyml_course.nas.front import Reference, find_front, measure_hypervolume, objectives
+from tinyml_course.nas.front import find_front, measure_hypervolume, objectives
 from tinyml_course.nas.strategy import Problem
 from tinyml_course.nas.trial import Trial
 from tinyml_course.training.build import build
@@ -55,11 +56,7 @@ from tinyml_course.training.fit import evaluate, fit
 
 OUT = Path(__file__).parents[1] / "chapters" / "02_nas" / "data"
 LIMITS = Constraints(max_arena=16 * 1024, max_flash=12 * 1024)
-SIZES = {"arena_bytes": 16 * 1024, "model_bytes": 12 * 1024}
-CORNERS = {
-    "": Reference(**SIZES, error=0.5, latency_ms=100.0),
-    "_wide": Reference(**SIZES, error=1.0, latency_ms=1000.0),
-}
+CORNERS = {"": CORNER, "_wide": replace(CORNER, error=1.0, latency_ms=1000.0)}
 """By the suffix of their columns; the first is the one of record."""
 MEMBERS = 5
 FINAL = {"epochs": 20, "copies": 2, "learning_rate": 4e-3}
@@ -203,22 +200,22 @@ def tabulate(runs: Path, members: Path) -> list[dict[str, Any]]:
 
 
 def print_summary(table: Sequence[dict[str, Any]]) -> None:
-    """Print each method's hypervolumes, and how far the first one is ahead, seed by seed."""
-    first = next(iter(METHODS))
-    columns = [part + suffix for suffix in CORNERS for part in ("validation", "test")]
-    scores = {
-        (row["method"], name): {r["seed"]: r[name] for r in table if r["method"] == row["method"]}
-        for row in table for name in columns
-    }  # fmt: skip
-    for method in dict.fromkeys(row["method"] for row in table):
-        for name in columns:
-            own, ours = scores[method, name], scores.get((first, name), {})
-            pairs = [ours[seed] - own[seed] for seed in own if seed in ours]
-            if len(own) < 2 or len(pairs) < 2:
+    """Print each method's hypervolumes, and how far ours are ahead of it, seed by seed."""
+    for name in (part + suffix for suffix in CORNERS for part in ("validation", "test")):
+        scores: dict[str, dict[str, float]] = {}
+        for row in table:
+            scores.setdefault(row["method"], {})[row["seed"]] = row[name]
+        for method, own in scores.items():
+            if len(own) < 2:
                 continue
-            mean, ahead = mean_interval(list(own.values())), mean_interval(pairs)
-            print(f"{method:<9} {name:<15} {mean.mean:.3f} ± {mean.half_width:.3f}   "
-                  f"{first} ahead by {ahead.mean:+.3f} ± {ahead.half_width:.3f}")  # fmt: skip
+            found = mean_interval(list(own.values()))
+            line = f"{name:<15} {method:<9} {found.mean:.3f} ± {found.half_width:.3f}"
+            for ours in OURS:
+                pairs = [scores[ours][s] - own[s] for s in own if s in scores.get(ours, {})]
+                if ours != method and len(pairs) > 1:
+                    ahead = mean_interval(pairs)
+                    line += f"   {ours} ahead {ahead.mean:+.3f} ± {ahead.half_width:.3f}"
+            print(line)
 
 
 def parse_options() -> argparse.Namespace:
