@@ -32,7 +32,7 @@ TRAIN, VALIDATION = draw_pairs(96, 0), draw_pairs(96, 1)
 
 def test_sandwich_has_both_ends():
     """A step's first two networks are sisters in all but widths, and every network is feasible."""
-    sandwich, rng = Sandwich(LIMITED, random=2), np.random.default_rng(0)
+    sandwich, rng = Sandwich(LIMITED, random=2, pool=60), np.random.default_rng(0)
     wider = 0
     for _ in range(20):
         wide, narrow, *between = sandwich.draw(rng)
@@ -52,7 +52,7 @@ def test_sandwich_has_both_ends():
 
 def test_widest_sister_uses_the_limits():
     """One more step of all widths would exceed a limit, unless they are the widest already."""
-    sandwich, rng = Sandwich(LIMITED), np.random.default_rng(1)
+    sandwich, rng = Sandwich(LIMITED, pool=1), np.random.default_rng(1)
     for _ in range(10):
         widest = sandwich.widest(draw_feasible(LIMITED, rng))
         beyond = set_widths(DEFAULT_SPACE, widest, lambda rank: rank + 1)
@@ -104,7 +104,7 @@ def test_training_learns_and_resumes_exactly(tmp_path, monkeypatch):
     from tinyml_course.nas import supernet_training
     from tinyml_course.nas.recalibrate import Scorer
 
-    schedule = Schedule(epochs=40, random=1, learning_rate=2e-2)
+    schedule = Schedule(epochs=30, random=1, learning_rate=2e-2)
     whole = train_supernet(TINY, TRAIN, schedule, progress=False)
     assert whole.losses[-1] < whole.losses[0] - 0.05
     keep, path = supernet_training.save_checkpoint, tmp_path / "super.npz"

@@ -69,6 +69,8 @@ class Sandwich:
         Networks between the two ends, each from the pool.
     seed : int
         Of the pool of feasible networks that all are drawn from.
+    pool : int
+        Networks in it.
 
     Raises
     ------
@@ -80,10 +82,12 @@ class Sandwich:
     .. [1] Yu and Huang, Universally slimmable networks, arXiv:1903.05134, section 3.1.
     """
 
-    def __init__(self, problem: Problem, *, random: int = 2, seed: int = 0) -> None:
+    def __init__(
+        self, problem: Problem, *, random: int = 2, seed: int = 0, pool: int = POOL
+    ) -> None:
         rng = np.random.default_rng([seed, 2])
         self.problem, self.random = problem, random
-        self._pool = [draw_feasible(problem, rng) for _ in range(POOL)]
+        self._pool = [draw_feasible(problem, rng) for _ in range(pool)]
         self._ends: dict[int, tuple[ArchSpec, ArchSpec]] = {}
 
     def draw(self, rng: np.random.Generator) -> tuple[ArchSpec, ...]:
