@@ -72,8 +72,8 @@ def test_taken_weights_are_copies():
 def test_places_beyond_the_last_block_are_left_out():
     """A network of four blocks leaves the fifth place out, and has the head of its last block."""
     path = find_path(DEFAULT_SPACE, gesture_net(10))
-    assert path.blocks[4].tolist() == [len(branches(DEFAULT_SPACE, 4)), 0, 0, 0, 0, 0]
-    assert path.head.tolist() == [11, 0]
+    assert path.blocks[4].tolist() == [len(branches(DEFAULT_SPACE, 4)), 0, 0, 0, 0, 0, 0]
+    assert path.head.tolist() == [32, 0]
     assert path.blocks[:4, Column.WIDTH].tolist() == [8, 16, 32, 56]
     with pytest.raises(ValueError, match="not in the supernet's space"):
         find_path(DEFAULT_SPACE, gesture_net(3))

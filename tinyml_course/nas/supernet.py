@@ -206,7 +206,9 @@ class Supernet:
             )
         found = tape.gradient(loss, self.variables)
         for total, gradient in zip(self._sums.values(), found, strict=True):
-            if gradient is not None:
+            if isinstance(gradient, tf.IndexedSlices):
+                total.scatter_add(gradient)
+            elif gradient is not None:
                 total.assign_add(gradient)
         return loss
 

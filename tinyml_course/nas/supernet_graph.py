@@ -105,8 +105,9 @@ class SupernetGraph:
 
     def _block(self, place: int, x: Any, row: Any, calibration: Any) -> tuple[Any, Any]:
         tf = load_tensorflow()
+        bank = self._bank(place, row)
         ways = [
-            _bind(self._convolve, place, op, stride, x, row, calibration)
+            _bind(self._convolve, place, (op, stride), x, (row, bank, calibration))
             for op, stride in branches(self._space, place)
         ]
         absent = _bind(self._leave_out, place, x)
@@ -115,39 +116,52 @@ class SupernetGraph:
         pooled = tf.cond(row[Column.POOL] > 0, lambda: tf.nn.max_pool2d(y, 2, 2, "SAME"), lambda: y)
         return pooled, statistics
 
+    def _bank(self, place: int, row: Any) -> dict[str, Any]:
+        """Return the shared arrays of a block: gathered, so that gradients touch one bank only."""
+        tf = load_tensorflow()
+        if not place:
+            return {
+                name.removeprefix("0/"): variable
+                for name, variable in self._variables.items()
+                if name.startswith("0/")
+            }
+        return {
+            name: tf.gather(variable, row[Column.BANK])
+            for name, variable in self._variables.items()
+            if name.split("/")[0] in (*self._space.operations, "pointwise")
+        }
+
     def _convolve(
-        self, place: int, op: str, stride: int, x: Any, row: Any, calibration: Any
+        self, place: int, way: tuple[str, int], x: Any, given: tuple[Any, dict[str, Any], Any]
     ) -> tuple[Any, Any]:
         """Return the activations of one operation, and its statistics (2, 2, C)."""
         tf = load_tensorflow()
-        name, width = f"{place}/{op}", row[Column.WIDTH]
+        (op, stride), (row, bank, calibration) = way, given
+        filters = self._centre(bank[op], row[Column.KERNEL])
         if not place and op == "conv":
-            x = self._convolve_image(x, name, stride, row)
-            x, found = self._normalise(x, name, row, calibration)
-            return x, tf.stack([found, tf.zeros_like(found)])
-        x = self._map(place, x)
-        inputs = tf.shape(x)[-1]
-        bank = self._centre(name, row[Column.KERNEL])
-        if op == "conv":
-            x = tf.nn.conv2d(x, bank[:, :, :inputs, :width], stride, "SAME")
+            x = self._convolve_image(x, filters, stride, row)
         else:
-            x = tf.raw_ops.DepthwiseConv2dNative(
-                input=x, filter=bank[:, :, :inputs], strides=[1, stride, stride, 1], padding="SAME"
-            )
-        x, first = self._normalise(x, name, row, calibration)
+            x = self._map(place, x)
+            filters = filters[:, :, : tf.shape(x)[-1]]
+            if op == "conv":
+                x = tf.nn.conv2d(x, filters[..., : row[Column.WIDTH]], stride, "SAME")
+            else:
+                x = tf.raw_ops.DepthwiseConv2dNative(
+                    input=x, filter=filters, strides=[1, stride, stride, 1], padding="SAME"
+                )
+        x, first = self._normalise(x, bank, op, row, calibration)
         if op != "separable":
             return x, tf.stack([first, tf.zeros_like(first)])
-        name = f"{place}/pointwise"
-        x = tf.nn.conv2d(x, self._variables[name][:, :, :inputs, :width], 1, "SAME")
-        x, second = self._normalise(x, name, row, calibration)
+        pointwise = bank["pointwise"][:, :, : tf.shape(x)[-1], : row[Column.WIDTH]]
+        x = tf.nn.conv2d(x, pointwise, 1, "SAME")
+        x, second = self._normalise(x, bank, "pointwise", row, calibration)
         return x, tf.stack([first, second])
 
-    def _convolve_image(self, images: Unfolded, name: str, stride: int, row: Any) -> Any:
+    def _convolve_image(self, images: Unfolded, filters: Any, stride: int, row: Any) -> Any:
         """Return the convolution of unfolded images: a product, with the filter's rim at zero."""
         tf = load_tensorflow()
-        bank = self._centre(name, row[Column.KERNEL])[..., : row[Column.WIDTH]]
         rim = (self._side - row[Column.KERNEL]) // 2
-        flat = tf.pad(bank, [[rim, rim], [rim, rim], [0, 0], [0, 0]])
+        flat = tf.pad(filters[..., : row[Column.WIDTH]], [[rim, rim], [rim, rim], [0, 0], [0, 0]])
         x = images[stride - 1]
         return tf.nn.conv2d(x, tf.reshape(flat, [1, 1, x.shape[-1], -1]), 1, "SAME")
 
@@ -162,16 +176,18 @@ class SupernetGraph:
     def _leave_out(self, place: int, x: Any) -> tuple[Any, Any]:
         return self._map(place, x), load_tensorflow().zeros([NORMS, 2, self._widest])
 
-    def _centre(self, name: str, kernel: Any) -> Any:
+    def _centre(self, filters: Any, kernel: Any) -> Any:
         """Return the (kernel, kernel, C, F) centre of a filter bank."""
         margin = (self._side - kernel) // 2
-        return self._variables[name][margin : margin + kernel, margin : margin + kernel]
+        return filters[margin : margin + kernel, margin : margin + kernel]
 
-    def _normalise(self, x: Any, name: str, row: Any, calibration: Any) -> tuple[Any, Any]:
+    def _normalise(
+        self, x: Any, bank: dict[str, Any], name: str, row: Any, calibration: Any
+    ) -> tuple[Any, Any]:
         """Return the normalised, rectified batch, and mean and variance as (2, widest)."""
         tf = load_tensorflow()
         channels = tf.shape(x)[-1]
-        gamma, beta = (self._variables[f"{name}/{part}"][:channels] for part in ("gamma", "beta"))
+        gamma, beta = (bank[f"{name}/{part}"][:channels] for part in ("gamma", "beta"))
         mean, variance = (), ()
         training = calibration is None
         if not training:
