@@ -16,6 +16,7 @@ from tests.widgets import (
     test_diagnosis,
     test_mixed_precision,
     test_pareto,
+    test_pareto_explorer,
     test_supernet_ranking,
     test_why_small,
 )
@@ -58,6 +59,7 @@ def make_experiments():
             test_mixed_precision.ROWS, test_mixed_precision.PLANS, budget_bytes=2140
         ),
         *test_pareto.EXPERIMENTS,
+        test_pareto_explorer.EXPERIMENT,
         beat_experiment(test_beat_the_search.ESTIMATED, test_beat_the_search.RIVALS),
         ranking_experiment(test_supernet_ranking.ROWS),
         test_why_small.teacher(),
@@ -195,7 +197,7 @@ def test_the_course_has_experiments_with_different_names():
     held, made = find_experiments(), make_experiments()
     assert {"memory-budget-dense", "number-formats", "ste-explorer"} <= set(held)
     assert not set(held) & set(made)
-    assert len(made) == 7
+    assert len(made) == 10
     assert all(re.fullmatch(r"[a-z][a-z0-9-]*", name) for name in EXPERIMENTS)
 
 
