@@ -25,6 +25,6 @@ def test_the_network_stands_above_its_arena_and_the_front_has_a_place():
     plan = plan_arena(arch_graph(spec), "esp-nn")
     figure, free = plot_explorer(spec, plan, title="here", limit_bytes=plan.required_bytes + 9)
     assert [free] == [axes for axes in figure.axes if not (axes.lines or axes.patches)]
-    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    titles = [axes.get_title(loc=side) for axes in figure.axes for side in ("left", "center")]
     assert "here" in titles
     assert any(f"{plan.arena_bytes:,} B" in title for title in titles)
