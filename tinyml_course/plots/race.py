@@ -17,6 +17,7 @@ def plot_race(
     *,
     ylabel: str,
     best: float | None = None,
+    best_name: str = "best of the space",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the mean of each strategy's curves with its 95 % interval, named at its end.
@@ -29,6 +30,8 @@ def plot_race(
         Name of the values.
     best : float, optional
         The most that can be reached; a dashed line.
+    best_name : str
+        What stands on it.
     ax : Axes, optional
         Where to draw; new axes otherwise.
     """
@@ -45,7 +48,7 @@ def plot_race(
     if best is not None:
         axes.axhline(best, color=MUTED, linestyle="--", linewidth=1.0)
         axes.annotate(
-            "best of the space", (0.01, best), xycoords=("axes fraction", "data"),
+            best_name, (0.01, best), xycoords=("axes fraction", "data"),
             xytext=(0, 3), textcoords="offset points", color=MUTED, fontsize=9,
         )  # fmt: skip
     axes.set_ylim(bottom=_find_bottom(curves))
