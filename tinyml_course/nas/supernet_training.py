@@ -163,11 +163,12 @@ class _Training:
         found = []
         for start in starts:
             chosen = order[start : start + size]
+            now = done + start / len(order)
+            networks = self._sandwich.draw(rng, now / schedule.epochs)
             gradients, loss = self._supernet.gradients(
-                images[chosen], self._train.labels[chosen], self._sandwich.draw(rng)
+                images[chosen], self._train.labels[chosen], networks
             )
-            rate = schedule.rate(done + start / len(order))
-            self._apply(gradients, rate)
+            self._apply(gradients, schedule.rate(now))
             found.append(loss)
         self.losses.append(float(np.mean(found)))
         return self.losses[-1]
