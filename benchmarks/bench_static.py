@@ -17,7 +17,9 @@ import numpy as np
 
 import tinyml_course.widgets as widgets
 from tinyml_course.bookbuild.weight import weigh_pages
+from tinyml_course.nas.estimates import EstimatedNetwork, read_estimates
 from tinyml_course.nas.family import read_candidates
+from tinyml_course.widgets.beat_the_search import beat_experiment
 from tinyml_course.widgets.bits import bits_explorer, read_states
 from tinyml_course.widgets.diagnosis import fault_game, read_cases
 from tinyml_course.widgets.experiment import Experiment
@@ -43,12 +45,16 @@ def make_experiments() -> dict[str, Experiment]:
     family = read_candidates(CHAPTERS / "00_foundations/data/family.csv")
     sizes = np.array([candidate.weight_bytes / 1024 for candidate in family])
     errors = np.array([candidate.error_percent for candidate in family])
-    data = CHAPTERS / "01_quantization/data"
+    data, search = CHAPTERS / "01_quantization/data", CHAPTERS / "02_nas/data"
     made = (
         space_experiment(SECONDS_PER_TRAINING),
         scalarisation_experiment(tuple(c.name for c in family), sizes, errors),
         bits_explorer(read_states(data / "bits.jsonl")),
         fault_game(read_cases(data / "diagnosis_cases.json")),
+        beat_experiment(
+            read_estimates(search / "designs.csv", EstimatedNetwork),
+            read_estimates(search / "searched_front.csv", EstimatedNetwork),
+        ),
     )
     return {experiment.name: experiment for experiment in made}
 
