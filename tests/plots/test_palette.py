@@ -10,7 +10,8 @@ import pytest
 
 from tinyml_course.plots.style import BUDGET, FAINT, INK, MUTED, PALETTE
 
-colour = pytest.importorskip("colour", reason="colour-science is missing: make setup-dev")
+with np.printoptions():  # the library changes how NumPy prints, for every other test too
+    colour = pytest.importorskip("colour", reason="colour-science is missing: make setup-dev")
 
 WHITE = np.ones(3)
 OF_WCAG = np.array([0.2126, 0.7152, 0.0722])
