@@ -30,7 +30,8 @@ def slim_bytes(graph: TensorGraph) -> int:
 
     `slim` stores equal contents once and lets small blocks fill the gaps before aligned weights,
     so the size is that of all different contents. Which scales happen to be equal only training
-    tells, and a gap may stay open: the figure is within three per cent, not exact.
+    tells, and a gap may stay open: the figure is up to five per cent too large, most so with many
+    skips.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def measure_cost(
     form : {'calibrated', 'aware', 'slim'}
         The file whose bytes count: what `convert_int8` writes for a model that is calibrated
         after training, or for one trained with `quantize_aware` (both exact), or what `slim`
-        leaves of either (within three per cent).
+        leaves of either (up to five per cent too large).
 
     Raises
     ------
