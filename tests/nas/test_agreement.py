@@ -71,7 +71,7 @@ def test_every_cost_equals_that_of_the_converted_file(spec, files):
 
 
 def test_slimmed_files_are_predicted_within_five_per_cent(files):
-    """The estimate of a slimmed file is at most five per cent above, most so with many skips, and hardly ever below."""
+    """The estimate of a slimmed file is at most five per cent above, and hardly ever below."""
     for spec, data in files.items():
         size, predicted = len(slim(data)), measure_cost(spec, form="slim").model_bytes
         assert 0.995 * size <= predicted <= 1.05 * size, spec
