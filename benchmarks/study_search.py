@@ -17,6 +17,7 @@ selected and on the test strokes that no search has seen.
 Fixed before any result was seen: objectives error, arena, flash, latency; the corner of record
 is an error of 50 %, 16 KB, 12 KB and 100 ms, up to which a reaction feels immediate (Nielsen,
 1993, section 5.5); beside it stands the corner of `tinyml search`: 100 %, the same sizes, 1 s.
+The model-based search is told the corner of record, which the others have no use for.
 
 Writes `search_race_runs.csv` (what each search handed over), `search_race_members.csv` (the
 trainings) and `search_race.csv` (the hypervolumes). What the tables hold is not run again, so
