@@ -93,7 +93,7 @@ class OneShotPlan:
 
     Attributes
     ----------
-    schedule : Schedule
+    schedule : supernet_training.Schedule
         Of the supernet.
     networks : int
         That the inner search estimates.

@@ -91,7 +91,7 @@ def train_supernet(
         A `SearchSpace`, and the limits that its networks must meet to be trained.
     train : GestureSet
         Training samples; strokes are drawn anew in each epoch.
-    schedule : Schedule, optional
+    schedule : supernet_training.Schedule, optional
         Length, rate and seed.
     checkpoint : Path, optional
         File (.npz) that keeps the training after every epoch. If it exists, the training goes on
