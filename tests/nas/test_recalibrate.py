@@ -77,7 +77,7 @@ def test_calibration_images_are_training_images():
 @pytest.mark.parametrize("hidden", [0, 6])
 def test_estimate_is_the_extracted_networks(hidden):
     """Accuracy and loss are those of the Keras model that inherits weights and last layer."""
-    space = replace(SPACE, hidden=(0, 6))
+    space = replace(SPACE, hidden=(hidden,))
     spec, supernet = replace(SPEC, hidden=hidden), Supernet(space, initial_weights(space, 0))
     found = Scorer(supernet, TRAIN, VALIDATION, calibration=32)(spec)
     chosen = calibration_samples(TRAIN, 32)
@@ -86,6 +86,15 @@ def test_estimate_is_the_extracted_networks(hidden):
     right = outputs[np.arange(len(outputs)), VALIDATION.labels]
     assert found.accuracy == np.mean(outputs.argmax(1) == VALIDATION.labels)
     assert found.loss == pytest.approx(-np.log(right).mean(), rel=1e-3)
+
+
+@pytest.mark.slow
+def test_hidden_layers_are_left_out_of_the_estimate():
+    """Where the space allows it, a network with a hidden layer is judged by its blocks alone."""
+    space = replace(SPACE, hidden=(0, 6))
+    supernet = Supernet(space, initial_weights(space, 0))
+    scorer = Scorer(supernet, TRAIN, VALIDATION, calibration=32)
+    assert scorer(replace(SPEC, hidden=6)) == scorer(SPEC)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -78,7 +78,13 @@ class Scorer:
         )
 
     def __call__(self, spec: ArchSpec) -> Estimate:
-        """Return the estimate of one network."""
+        """Return the estimate of one network.
+
+        A hidden layer is left out where the space allows it: the one that all networks share
+        distorts what their blocks are worth more than a hidden layer of its own adds.
+        """
+        if 0 in self.supernet.space.hidden:
+            spec = replace(spec, hidden=0)
         features = self.supernet.calibrated(spec, self._images).features
         known, asked = np.split(features, [len(self._known)])
         weights, bias = fit_discriminant(known, self._known, classes=self._classes)
