@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_course.core.arch import place_blocks
-from tinyml_course.nas.discriminant import fit_discriminant
 from tinyml_course.nas.weight_sharing import Weights, take_weights
 from tinyml_course.training.build import build
 
@@ -17,13 +16,7 @@ if TYPE_CHECKING:
     from tinyml_course.nas.supernet import Supernet
 
 
-def inherit(
-    supernet: Supernet,
-    spec: ArchSpec,
-    calibration: NDArray[np.float32],
-    *,
-    labels: NDArray[Any] | None = None,
-) -> Any:
+def inherit(supernet: Supernet, spec: ArchSpec, calibration: NDArray[np.float32]) -> Any:
     """Return `spec` as a Keras model that computes what the supernet does on its path.
 
     Parameters
@@ -34,8 +27,6 @@ def inherit(
         Network of its space.
     calibration : (M, H, W, C) float32
         Training images; their statistics become those of the normalisations.
-    labels : (M,) int, optional
-        Their classes. If given, the last layer is fitted to them, as for a score.
 
     Returns
     -------
@@ -45,7 +36,7 @@ def inherit(
     scored = supernet.calibrated(
         spec, supernet.load_images(calibration[:1], calibration=calibration)
     )
-    weights = take_weights(supernet.weights, spec)
+    weights = take_weights(supernet.space, supernet.weights, spec)
     model = build(spec)
     for place, block in enumerate(place_blocks(spec)):
         op = block.layer.op
@@ -56,11 +47,7 @@ def inherit(
             _fill(model, layer, weights, name, scored.statistics[place, stage])
     if spec.hidden:
         model.get_layer("h").set_weights([weights["hidden"], weights["hidden/bias"]])
-    last = [weights["output"], weights["output/bias"]]
-    if labels is not None:
-        features = scored.features[: len(calibration)]
-        last = list(fit_discriminant(features, labels, classes=spec.classes))
-    model.get_layer("out").set_weights(last)
+    model.get_layer("out").set_weights([weights["output"], weights["output/bias"]])
     return model
 
 

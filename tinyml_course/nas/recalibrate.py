@@ -1,14 +1,10 @@
-"""Scoring with shared weights: each network gets statistics and a last layer of its own.
-
-Both come from training samples, in closed form. The shared last layer has to serve networks whose
-features mean different things; what a network's filters are worth shows only under its own.
-"""
+"""Scoring with shared weights: each network is measured under statistics of its own."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -19,7 +15,6 @@ from tqdm.auto import tqdm
 
 from tinyml_course.core.types import GestureSet
 from tinyml_course.data import stratified_subset
-from tinyml_course.nas.discriminant import fit_discriminant
 from tinyml_course.nas.supernet import ScoringImages, Supernet
 from tinyml_course.nas.trial import Evaluation
 from tinyml_course.nas.weight_sharing import Weights
@@ -28,8 +23,8 @@ if TYPE_CHECKING:
     from tinyml_course.core.arch import ArchSpec
     from tinyml_course.nas.space import SearchSpace
 
-CALIBRATION = 200
-"""Training samples behind statistics and last layer, about; each class equally often."""
+CALIBRATION_IMAGES = 128
+"""Training images behind the statistics of a normalisation, about; each class equally often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +53,7 @@ class Scorer:
     train, validation : GestureSet
         The first calibrates, the second is classified.
     calibration : int
-        Training samples behind statistics and last layer, about.
+        Training images behind the statistics, about.
     """
 
     def __init__(
@@ -67,28 +62,17 @@ class Scorer:
         train: GestureSet,
         validation: GestureSet,
         *,
-        calibration: int = CALIBRATION,
+        calibration: int = CALIBRATION_IMAGES,
     ) -> None:
         self.supernet = supernet
-        self._labels, self._classes = validation.labels, len(train.class_names)
-        chosen = calibration_samples(train, calibration)
-        self._known = chosen.labels
+        self._labels = validation.labels
         self._images: ScoringImages = supernet.load_images(
-            validation.images, calibration=chosen.images
+            validation.images, calibration=calibration_images(train, calibration)
         )
 
     def __call__(self, spec: ArchSpec) -> Estimate:
-        """Return the estimate of one network.
-
-        A hidden layer is left out where the space allows it: the one that all networks share
-        distorts what their blocks are worth more than a hidden layer of its own adds.
-        """
-        if 0 in self.supernet.space.hidden:
-            spec = replace(spec, hidden=0)
-        features = self.supernet.calibrated(spec, self._images).features
-        known, asked = np.split(features, [len(self._known)])
-        weights, bias = fit_discriminant(known, self._known, classes=self._classes)
-        logits = asked.astype(np.float64) @ weights + bias
+        """Return the estimate of one network."""
+        logits = self.supernet.calibrated(spec, self._images).logits.astype(np.float64)
         shifted = logits - logits.max(axis=1, keepdims=True)
         chosen = shifted[np.arange(len(shifted)), self._labels]
         return Estimate(
@@ -104,16 +88,11 @@ class Scorer:
             yield self(spec)
 
 
-def calibration_samples(train: GestureSet, count: int) -> GestureSet:
-    """Return about `count` training samples, each class equally often; always the same ones."""
+def calibration_images(train: GestureSet, count: int) -> NDArray[np.float32]:
+    """Return about `count` training images, each class equally often; always the same ones."""
     smallest = int(np.bincount(train.labels, minlength=len(train.class_names)).min())
     per_class = min(max(1, round(count / len(train.class_names))), smallest)
-    return stratified_subset(train, per_class=per_class, seed=0)
-
-
-def calibration_images(train: GestureSet, count: int) -> NDArray[np.float32]:
-    """Return the images of `calibration_samples`."""
-    return calibration_samples(train, count).images
+    return stratified_subset(train, per_class=per_class, seed=0).images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,14 +110,14 @@ class SupernetEvaluator:
     train, validation : GestureSet
         Two parts of the training data. The test set is no part of a search.
     calibration : int
-        Training samples behind statistics and last layer, about.
+        Training images behind the statistics of the normalisations, about.
     """
 
     space: SearchSpace
     weights: Weights = field(repr=False)
     train: GestureSet = field(repr=False)
     validation: GestureSet = field(repr=False)
-    calibration: int = CALIBRATION
+    calibration: int = CALIBRATION_IMAGES
 
     @property
     def fidelity(self) -> float:

@@ -52,6 +52,10 @@ def set_widths(space: SearchSpace, spec: ArchSpec, change: Callable[[int], int])
 POOL = 400
 """Feasible networks that a sandwich draws once, to choose from in every step."""
 
+FIRST, HOLD, OPEN = 8, 0.15, 0.7
+"""Networks at the beginning, the share of the training that they are kept for, and the share after
+which all are trained on; between the two, their number grows by equal factors."""
+
 
 class Sandwich:
     """Draws the networks of one training step.
@@ -60,6 +64,9 @@ class Sandwich:
     between, so that the shared weights are good at both ends. Here the widest one of the whole
     space exceeds any chip; so a random feasible network is drawn, and its widest and narrowest
     feasible sisters stand for the ends.
+
+    Networks that differ in kind pull shared filters apart, and among hundreds of them nothing is
+    learnt for long; so the training begins with a few, and lets in more as it goes on.
 
     Parameters
     ----------
@@ -90,9 +97,25 @@ class Sandwich:
         self._pool = [draw_feasible(problem, rng) for _ in range(pool)]
         self._ends: dict[int, tuple[ArchSpec, ArchSpec]] = {}
 
-    def draw(self, rng: np.random.Generator) -> tuple[ArchSpec, ...]:
-        """Return the widest, the narrowest, and the random networks of a step."""
-        number, *between = (int(i) for i in rng.integers(len(self._pool), size=1 + self.random))
+    def admitted(self, share: float) -> int:
+        """Return how many networks take part after a share of the training, in [0, 1]."""
+        pool = len(self._pool)
+        first = min(FIRST, pool)
+        progress = min(max((share - HOLD) / (OPEN - HOLD), 0.0), 1.0)
+        return round(first * (pool / first) ** progress)
+
+    def draw(self, rng: np.random.Generator, share: float = 1.0) -> tuple[ArchSpec, ...]:
+        """Return the widest, the narrowest, and the random networks of a step.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Chooses among the networks admitted.
+        share : float, default 1.0
+            Of the training that is over.
+        """
+        count = self.admitted(share)
+        number, *between = (int(i) for i in rng.integers(count, size=1 + self.random))
         if number not in self._ends:
             spec = self._pool[number]
             self._ends[number] = (self.widest(spec), self.narrowest(spec))

@@ -26,15 +26,12 @@ class Calibrated:
     Attributes
     ----------
     logits : (N, K) float32
-        Of the images asked about, by the shared last layer.
-    features : (M + N, F) float32
-        Inputs of the last layer: of the images that calibrate, then of those asked about.
+        Of the images asked about.
     statistics : (D, 2, 2, C) float32
         Place, normalisation in the block, mean and variance, channel; 0 where there is none.
     """
 
     logits: NDArray[np.float32]
-    features: NDArray[np.float32]
     statistics: NDArray[np.float32]
 
 
@@ -111,13 +108,13 @@ class Supernet:
             tf.TensorSpec([None, -(-height // 2), -(-width // 2), taps]),
         )
         labels, rows = tf.TensorSpec([None], tf.int32), [space.max_depth, len(Column)]
-        path = [tf.TensorSpec(rows, tf.int32), tf.TensorSpec([], tf.int32)]
+        path = [tf.TensorSpec(rows, tf.int32), tf.TensorSpec([2], tf.int32)]
         self._add = tf.function(
             self._add_gradient, input_signature=[images, labels, *path], autograph=False
         )
         count = tf.TensorSpec([], tf.int32)
         self._score = tf.function(
-            self._graph.outputs, input_signature=[images, *path, count], autograph=False
+            self._graph.logits, input_signature=[images, *path, count], autograph=False
         )
 
     @property
@@ -184,13 +181,9 @@ class Supernet:
 
     def calibrated(self, spec: ArchSpec, images: ScoringImages) -> Calibrated:
         """Return what `spec` says about `images` with the shared weights and its own statistics."""
-        logits, features, statistics = self._score(
-            images.unfolded, *self._tensors(spec), images.calibration
-        )
+        logits, statistics = self._score(images.unfolded, *self._tensors(spec), images.calibration)
         return Calibrated(
-            logits=logits[images.calibration :].numpy(),
-            features=features.numpy(),
-            statistics=statistics.numpy(),
+            logits=logits[images.calibration :].numpy(), statistics=statistics.numpy()
         )
 
     def _unfold(self, images: NDArray[np.float32]) -> Unfolded:
@@ -201,19 +194,21 @@ class Supernet:
     def _tensors(self, spec: ArchSpec) -> tuple[Any, Any]:
         tf = load_tensorflow()
         path = find_path(self.space, spec)
-        return tf.constant(path.blocks), tf.constant(path.hidden)
+        return tf.constant(path.blocks), tf.constant(path.head)
 
-    def _add_gradient(self, images: Any, labels: Any, blocks: Any, hidden: Any) -> Any:
+    def _add_gradient(self, images: Any, labels: Any, blocks: Any, head: Any) -> Any:
         """Add a path's gradient to the sums, and return its loss."""
         tf = load_tensorflow()
         with tf.GradientTape() as tape:
-            logits, *_ = self._graph.outputs(images, blocks, hidden)
+            logits, _ = self._graph.logits(images, blocks, head)
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
             )
         found = tape.gradient(loss, self.variables)
         for total, gradient in zip(self._sums.values(), found, strict=True):
-            if gradient is not None:
+            if isinstance(gradient, tf.IndexedSlices):
+                total.scatter_add(gradient)
+            elif gradient is not None:
                 total.assign_add(gradient)
         return loss
 
