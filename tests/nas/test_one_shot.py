@@ -74,7 +74,7 @@ def test_promise_is_front_then_accuracy_then_loss():
 def test_supernet_strategy_asks_for_the_network_that_sees():
     """On pairs of dots the first network asked for has the filter that sees both dots."""
     plan = OneShotPlan(
-        schedule=Schedule(epochs=40, random=1, learning_rate=2e-2), networks=8, progress=False
+        schedule=Schedule(epochs=80, random=1, learning_rate=2e-2), networks=8, progress=False
     )
     strategy = OneShot(PROBLEM, TRAIN, VALIDATION, plan=plan)
     first = strategy.ask(1)
