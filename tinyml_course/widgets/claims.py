@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Verdict = Literal["holds", "partly", "does not hold"]
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -24,8 +26,19 @@ class Claim:
 
     claim: str
     measured: str
-    verdict: Literal["holds", "partly", "does not hold"]
+    verdict: Verdict
     why: str
+
+
+def judge(holds: bool, partly: bool = False) -> Verdict:
+    """Return the verdict on a claim that `holds`, or at least does so `partly`.
+
+    Examples
+    --------
+    >>> judge(False, partly=True)
+    'partly'
+    """
+    return "holds" if holds else "partly" if partly else "does not hold"
 
 
 @dataclass(frozen=True, slots=True)

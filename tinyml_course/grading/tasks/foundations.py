@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tinyml_course.grading.tasks.foundations_choices import DISTILLATION, PARETO, ROOFLINE
 from tinyml_course.grading.tasks.foundations_memory import (
-    GESTURES,
+    GESTURE_MODEL,
     LIVE_BYTES,
     PLAN_OFFSETS,
     WEIGHT_BYTES,
@@ -25,5 +25,5 @@ TASKS = (
     PLAN_OFFSETS,
     ROOFLINE,
     DISTILLATION,
-    GESTURES,
+    GESTURE_MODEL,
 )

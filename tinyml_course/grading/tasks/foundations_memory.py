@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from tinyml_course.data import draw_gestures
+from tinyml_course.data import GESTURES
 from tinyml_course.grading import forms
-from tinyml_course.grading.product import ProductReport, at_least, at_most, fits_board
-from tinyml_course.grading.task import Inputs, Part, Task, worked_examples
+from tinyml_course.grading.task import Part, Task, worked_examples
+from tinyml_course.grading.tasks import product_parts
 
 Args = tuple[Any, ...]
 
@@ -242,46 +243,17 @@ LEAST = 0.6
 """Guessing gets a third of the three gestures right; from here on, something was learnt."""
 
 
-def _public_gestures() -> Inputs:
-    gestures = draw_gestures(samples_per_class=40, people=10, seed=600)
-    return ((gestures.images, gestures.labels),)
-
-
-def _learnt(args: Args, result: ProductReport) -> str | None:
-    del args
-    if result.accuracy >= LEAST:
-        return None
-    return f"{result.accuracy:.0%} of the gestures are right, guessing gets a third"
-
-
-GESTURES = Task(
+GESTURE_MODEL = Task(
     id="0.10",
     title="A model for three gestures",
     function="",
     product="0.10.tflite",
-    public_inputs=_public_gestures,
+    public_inputs=partial(product_parts.draw_public, GESTURES, samples_per_class=40, seed=600),
     parts=(
-        Part("learnt", 2, f"It gets at least {LEAST:.0%} of gestures by strangers right.", _learnt),
-        Part(
-            "fits",
-            3,
-            "The ESP32's largest free block holds its arena.",
-            fits_board,
-            after=("learnt",),
-        ),
-        Part(
-            "small",
-            5,
-            f"The file takes at most {MODEL_BYTES:,} bytes; up to twice that earns a part.",
-            at_most("model_bytes", MODEL_BYTES, zero=2 * MODEL_BYTES),
-            after=("learnt",),
-        ),
-        Part(
-            "accurate",
-            6,
-            f"It gets at least {ACCURACY:.0%} right; above {LEAST:.0%} earns a part.",
-            at_least("accuracy", ACCURACY, zero=LEAST),
-        ),
+        product_parts.learnt(2, LEAST, things="gestures", guessing="a third"),
+        product_parts.fits(3),
+        product_parts.little_flash(5, MODEL_BYTES, name="small"),
+        product_parts.accurate(6, ACCURACY, least=LEAST),
     ),
     hints=(
         "RAM is decided by pixels times channels, flash by weights and by a record per tensor.",

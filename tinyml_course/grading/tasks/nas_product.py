@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
-from tinyml_course.data import DIGITS, draw_gestures
-from tinyml_course.grading.product import ProductReport, at_least, at_most, fits_board
-from tinyml_course.grading.task import Inputs, Part, Task
-
-Args = tuple[Any, ...]
+from tinyml_course.data import DIGITS
+from tinyml_course.grading.task import Task
+from tinyml_course.grading.tasks import product_parts
 
 MODEL_BYTES = 5_500
 ARENA_BYTES = 4_000
@@ -19,50 +17,20 @@ LEAST = 0.5
 """Guessing gets a tenth of the ten digits right; from here on, something was learnt."""
 
 
-def _public_gestures() -> Inputs:
-    gestures = draw_gestures(DIGITS, samples_per_class=20, people=10, seed=2600)
-    return ((gestures.images, gestures.labels),)
-
-
-def _learnt(args: Args, result: ProductReport) -> str | None:
-    del args
-    if result.accuracy >= LEAST:
-        return None
-    return f"{result.accuracy:.0%} of the digits are right, guessing gets a tenth"
-
-
 SEARCHED_MODEL = Task(
     id="2.12",
     title="A network for a narrow place",
     function="",
     product="2.12.tflite",
-    public_inputs=_public_gestures,
+    public_inputs=partial(
+        product_parts.draw_public, DIGITS, samples_per_class=20, seed=2600
+    ),
     parts=(
-        Part("learnt", 2, f"It gets at least {LEAST:.0%} of digits by strangers right.", _learnt),
-        Part("fits", 1, "The ESP32's largest free block holds its arena.", fits_board,
-             after=("learnt",)),
-        Part(
-            "little RAM",
-            3,
-            f"The arena takes at most {ARENA_BYTES:,} bytes; up to {WORST:g} times that earns a "
-            "part.",
-            at_most("arena_bytes", ARENA_BYTES, zero=WORST * ARENA_BYTES),
-            after=("learnt",),
-        ),
-        Part(
-            "little flash",
-            3,
-            f"The file takes at most {MODEL_BYTES:,} bytes; up to {WORST:g} times that earns a "
-            "part.",
-            at_most("model_bytes", MODEL_BYTES, zero=WORST * MODEL_BYTES),
-            after=("learnt",),
-        ),
-        Part(
-            "accurate",
-            3,
-            f"It gets at least {ACCURACY:.0%} right; above {LEAST:.0%} earns a part.",
-            at_least("accuracy", ACCURACY, zero=LEAST),
-        ),
+        product_parts.learnt(2, LEAST, things="digits", guessing="a tenth"),
+        product_parts.fits(1),
+        product_parts.little_ram(3, ARENA_BYTES, worst=WORST),
+        product_parts.little_flash(3, MODEL_BYTES, worst=WORST),
+        product_parts.accurate(3, ACCURACY, least=LEAST),
     ),
     hints=(
         "What a network costs is known before it is trained: look at many, train few.",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Any
 
-from tinyml_course.data import DIGITS, draw_gestures
+from tinyml_course.data import DIGITS
 from tinyml_course.grading import forms
-from tinyml_course.grading.product import ProductReport, at_least, at_most, fits_board
-from tinyml_course.grading.task import Inputs, Part, Task
+from tinyml_course.grading.product import ProductReport
+from tinyml_course.grading.task import Part, Task
+from tinyml_course.grading.tasks import product_parts
 
 Args = tuple[Any, ...]
 
@@ -110,18 +112,6 @@ LEAST = 0.4
 """Guessing gets a tenth of the ten digits right; from here on, something was learnt."""
 
 
-def _public_gestures() -> Inputs:
-    gestures = draw_gestures(DIGITS, samples_per_class=20, people=10, seed=1600)
-    return ((gestures.images, gestures.labels),)
-
-
-def _learnt(args: Args, result: ProductReport) -> str | None:
-    del args
-    if result.accuracy >= LEAST:
-        return None
-    return f"{result.accuracy:.0%} of the digits are right, guessing gets a tenth"
-
-
 def _whole_numbers(args: Args, result: ProductReport) -> str | None:
     del args
     types = {*result.input_types, *result.output_types}
@@ -136,38 +126,22 @@ DIGIT_MODEL = Task(
     title="Ten digits in whole numbers",
     function="",
     product="1.11.tflite",
-    public_inputs=_public_gestures,
+    public_inputs=partial(
+        product_parts.draw_public, DIGITS, samples_per_class=20, seed=1600
+    ),
     parts=(
-        Part("learnt", 2, f"It gets at least {LEAST:.0%} of digits by strangers right.", _learnt),
+        product_parts.learnt(2, LEAST, things="digits", guessing="a tenth"),
         Part(
             "whole numbers",
             3,
             "Inputs and outputs are int8, and no operator converts from or to floats.",
             _whole_numbers,
-            after=("learnt",),
+            after=(product_parts.LEARNT,),
         ),
-        Part("fits", 1, "The ESP32's largest free block holds its arena.", fits_board,
-             after=("learnt",)),
-        Part(
-            "little RAM",
-            2,
-            f"The arena takes at most {ARENA_BYTES:,} bytes; up to twice that earns a part.",
-            at_most("arena_bytes", ARENA_BYTES, zero=2 * ARENA_BYTES),
-            after=("learnt",),
-        ),
-        Part(
-            "little flash",
-            4,
-            f"The file takes at most {MODEL_BYTES:,} bytes; up to twice that earns a part.",
-            at_most("model_bytes", MODEL_BYTES, zero=2 * MODEL_BYTES),
-            after=("learnt",),
-        ),
-        Part(
-            "accurate",
-            4,
-            f"It gets at least {ACCURACY:.0%} right; above {LEAST:.0%} earns a part.",
-            at_least("accuracy", ACCURACY, zero=LEAST),
-        ),
+        product_parts.fits(1),
+        product_parts.little_ram(2, ARENA_BYTES),
+        product_parts.little_flash(4, MODEL_BYTES),
+        product_parts.accurate(4, ACCURACY, least=LEAST),
     ),
     hints=(
         "A converter keeps floats wherever it is not told ranges and types.",
