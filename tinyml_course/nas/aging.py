@@ -63,10 +63,8 @@ class AgingEvolution:
     def ask(self, n: int) -> list[ArchSpec]:
         """Return up to `n` new feasible networks: random ones until the queue is full."""
         missing = int(self._queue.maxlen or 0) - len(self._queue)
-        if not self._queue or missing >= n:
-            return self._proposals.sample(n, self._rng)
-        founders = self._proposals.sample(missing, self._rng)
-        return founders + self._proposals.breed(n - len(founders), self._child, self._rng)
+        founders = missing if self._queue else n
+        return self._proposals.generation(n, self._child, self._rng, founders=founders)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Let the trials that have an accuracy join; as many of the oldest leave."""

@@ -113,11 +113,8 @@ class Evolution:
     def ask(self, n: int) -> list[ArchSpec]:
         """Return up to `n` new feasible networks: random ones until a population is complete."""
         missing = self._population - len(self._told)
-        if len(self._told) < 2 or missing >= n:
-            return self._proposals.sample(n, self._rng)
-        founders = self._proposals.sample(max(missing, 0), self._rng)
-        children = self._proposals.breed(n - len(founders), self._child, self._rng)
-        return founders + children
+        founders = missing if len(self._told) >= 2 else n
+        return self._proposals.generation(n, self._child, self._rng, founders=founders)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Add the trials that have an accuracy."""

@@ -143,10 +143,8 @@ class NSGA2:
     def ask(self, n: int) -> list[ArchSpec]:
         """Return up to `n` new feasible networks: random ones until all places are taken."""
         missing = self._population - len(self._survivors)
-        if len(self._survivors) < 2 or missing >= n:
-            return self._proposals.sample(n, self._rng)
-        founders = self._proposals.sample(missing, self._rng)
-        return founders + self._proposals.breed(n - len(founders), self._child, self._rng)
+        founders = missing if len(self._survivors) >= 2 else n
+        return self._proposals.generation(n, self._child, self._rng, founders=founders)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Let the trials that have an accuracy compete with the survivors for the places."""

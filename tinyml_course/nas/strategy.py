@@ -153,6 +153,27 @@ class Proposals:
             children += found
         return children
 
+    def generation(
+        self, n: int, make: Callable[[], ArchSpec], rng: np.random.Generator, *, founders: int
+    ) -> list[ArchSpec]:
+        """Return up to `n` networks: `founders` from the whole space, the rest from `make`.
+
+        Parameters
+        ----------
+        n : int
+            How many are asked for.
+        make : callable
+            Returns a child of the present parents.
+        rng : numpy.random.Generator
+            Source of randomness.
+        founders : int
+            Places of the population that nobody has taken; without parents, at least `n`.
+        """
+        if founders >= n:
+            return self.sample(n, rng)
+        drawn = self.sample(max(founders, 0), rng)
+        return drawn + self.breed(n - len(drawn), make, rng)
+
 
 def explain_infeasible(
     problem: Problem, rng: np.random.Generator, *, samples: int = SAMPLE_TRIES // 4
