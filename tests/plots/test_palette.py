@@ -8,7 +8,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from tinyml_course.plots.style import BUDGET, FAINT, INK, MUTED, PALETTE
+from tinyml_course.plots.style import BUDGET, FAINT, INK, MUTED, PALETTE, as_text
 
 with np.printoptions():  # the library changes how NumPy prints, for every other test too
     colour = pytest.importorskip("colour", reason="colour-science is missing: make setup-dev")
@@ -69,6 +69,21 @@ def test_text_is_legible_in_both_themes(code):
     """Four and a half to one, WCAG 1.4.3."""
     assert contrast(parse(code), WHITE) >= 4.5
     assert contrast(filter_dark(parse(code)), filter_dark(WHITE)) >= 4.5
+
+
+@pytest.mark.parametrize("code", [*PALETTE, "white", FAINT, MUTED])
+def test_words_in_a_palette_colour_are_legible_in_both_themes(code):
+    """Four and a half to one, also where the mark beside them needs only three."""
+    found = parse(as_text(code))
+    assert contrast(found, WHITE) >= 4.5
+    assert contrast(filter_dark(found), filter_dark(WHITE)) >= 4.5
+
+
+def test_a_legible_colour_stays_as_it_is():
+    """Text that has the contrast already is not darkened."""
+    assert [as_text(code) for code in (INK, MUTED, BUDGET)] == [
+        code.lower() for code in (INK, MUTED, BUDGET)
+    ]
 
 
 @pytest.mark.parametrize("deficiency", ["none", *DEFICIENCIES])

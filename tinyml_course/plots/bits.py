@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tinyml_course.plots.style import INK, MUTED, PALETTE, axes_or_new, new_figure
+from tinyml_course.plots.style import INK, MUTED, PALETTE, as_text, axes_or_new, new_figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,7 +115,15 @@ def plot_bit_state(
     left.locator_params(nbins=5)
     left.set_title(caption, loc="left", fontsize=10)
     for text, colour, height in (("as trained", INK, 0.97), ("as rounded", PALETTE[0], 0.89)):
-        left.text(0.02, height, text, color=colour, fontsize=9, va="top", transform=left.transAxes)
+        left.text(
+            0.02,
+            height,
+            text,
+            color=as_text(colour),
+            fontsize=9,
+            va="top",
+            transform=left.transAxes,
+        )
     wrong = confusion - np.diag(np.diag(confusion))
     right.imshow(confusion, cmap="Blues", vmin=0, vmax=max(int(confusion.max()), 1))
     for row, column in np.argwhere(wrong >= max(3, int(wrong.max()) // 3)):
@@ -136,7 +144,7 @@ def _label_ends(ax: Axes, curves: Sequence[WidthCurve]) -> None:
     for y, i in ends:
         floor = max(y, floor + step)
         ax.annotate(
-            curves[i].name, (1, y), xytext=(1.015, floor), color=PALETTE[curves[i].colour],
+            curves[i].name, (1, y), xytext=(1.015, floor), color=as_text(PALETTE[curves[i].colour]),
             fontsize=9, xycoords=("axes fraction", "data"),
             textcoords=("axes fraction", "data"), va="center", annotation_clip=False,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinyml_course.plots.style import INK, MUTED, PALETTE, axes_or_new
+from tinyml_course.plots.style import INK, MUTED, PALETTE, as_text, axes_or_new
 
 MOST_DB = 70.0
 """Top of the axis; an exact tensor has no finite ratio."""
@@ -47,7 +47,7 @@ def plot_sqnr(
     for row, (label, colour) in enumerate([*labels, ("measured", PALETTE[1])]):
         axes.annotate(
             label, (0.98, 0.99 - 0.065 * row), xycoords="axes fraction", ha="right", va="top",
-            color=colour, fontsize=9,
+            color=as_text(colour), fontsize=9,
         )  # fmt: skip
     axes.set_ylim(-8, MOST_DB + 14)
     axes.set_ylabel("SQNR (dB, measured)")

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from tinyml_course.plots.style import BUDGET, INK, MUTED, PALETTE, axes_or_new
+from tinyml_course.plots.style import BUDGET, INK, MUTED, PALETTE, as_text, axes_or_new
 
 Floats = NDArray[np.float64]
 
@@ -141,7 +141,7 @@ def plot_widths(
         axes.axhline(width, color=PALETTE[2], linewidth=5, alpha=0.25)
         axes.annotate(
             f"{width}", (1.0, width), xycoords=("axes fraction", "data"), xytext=(4, 0),
-            textcoords="offset points", color=PALETTE[2], va="center", fontsize=9,
+            textcoords="offset points", color=as_text(PALETTE[2]), va="center", fontsize=9,
         )  # fmt: skip
     for colour, (name, bits) in zip(PALETTE, plans.items(), strict=False):
         epochs = np.arange(len(bits))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinyml_course.plots.style import INK, MUTED, PALETTE, axes_or_new
+from tinyml_course.plots.style import INK, MUTED, PALETTE, as_text, axes_or_new
 
 KIND_COLOURS = {"integer": PALETTE[0], "float": PALETTE[1], "memory": PALETTE[2]}
 
@@ -77,7 +77,11 @@ def plot_energy(
     axes.set_xlabel("energy of one operation (pJ, published, 45 nm)")
     for row, (kind, colour) in enumerate(KIND_COLOURS.items()):
         axes.annotate(
-            kind, (0.98, 0.05 + 0.07 * row), xycoords="axes fraction", ha="right", color=colour
+            kind,
+            (0.98, 0.05 + 0.07 * row),
+            xycoords="axes fraction",
+            ha="right",
+            color=as_text(colour),
         )
     return axes
 
@@ -98,7 +102,7 @@ def plot_roofline(limits: Sequence[BoardLimit], *, ax: Axes | None = None) -> Ax
         above = number > 0
         axes.annotate(
             limit.label, (5e3, limit.peak / 1e6), xytext=(0, 5 if above else -6),
-            textcoords="offset points", color=colour, weight="bold", ha="right",
+            textcoords="offset points", color=as_text(colour), weight="bold", ha="right",
             va="bottom" if above else "top", fontsize=9,
         )  # fmt: skip
     axes.set_xlim(0.1, 1e4)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from tinyml_course.plots.style import FAINT, INK, MUTED, PALETTE, axes_or_new
+from tinyml_course.plots.style import FAINT, INK, MUTED, PALETTE, as_text, axes_or_new
 
 FRONT, DENT, CHOSEN = PALETTE[0], PALETTE[3], PALETTE[1]
 
@@ -47,7 +47,9 @@ def plot_candidates(
     axes.plot(*front.T, "o", color=FRONT, markersize=7)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
-    axes.annotate("Pareto front", (0.98, 0.95), xycoords="axes fraction", ha="right", color=FRONT)
+    axes.annotate(
+        "Pareto front", (0.98, 0.95), xycoords="axes fraction", ha="right", color=as_text(FRONT)
+    )
     axes.annotate("dominated", (0.98, 0.88), xycoords="axes fraction", ha="right", color=MUTED)
     return axes
 
@@ -138,7 +140,11 @@ def plot_scalarisation(
         [("on the front, but no weights choose it", DENT), ("chosen; dashed: equal score", CHOSEN)]
     ):
         axes.annotate(
-            text, (0.98, 0.81 - 0.07 * row), xycoords="axes fraction", ha="right", color=colour
+            text,
+            (0.98, 0.81 - 0.07 * row),
+            xycoords="axes fraction",
+            ha="right",
+            color=as_text(colour),
         )
     return axes
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from tinyml_course.plots.style import BUDGET, INK, MUTED, PALETTE, axes_or_new
+from tinyml_course.plots.style import BUDGET, INK, MUTED, PALETTE, as_text, axes_or_new
 
 FIELD_COLOURS = {
     "sign": PALETTE[1],
@@ -79,7 +79,7 @@ def plot_relative_steps(
         place = known[0] if name.startswith("INT") else known[3 * len(known) // 4]
         axes.annotate(
             name, (magnitudes[place], values[place]), xytext=(0, 7),
-            textcoords="offset points", color=colour, weight="bold", ha="center",
+            textcoords="offset points", color=as_text(colour), weight="bold", ha="center",
         )  # fmt: skip
     axes.axhline(1.0, color=MUTED, linewidth=0.8, linestyle=":")
     axes.set_xlabel("size of the number")
@@ -181,7 +181,7 @@ def plot_growth(
         axes.semilogy(layers, values, line, color=colour, marker="o", markersize=3.5)
         axes.annotate(
             name, (1.0, 10**end), xycoords=("axes fraction", "data"), xytext=(4, 0),
-            textcoords="offset points", color=colour, va="center",
+            textcoords="offset points", color=as_text(colour), va="center",
         )  # fmt: skip
     axes.set_xlim(0.7, len(total) + 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
@@ -215,7 +215,7 @@ def plot_shares(
         axes.axhline(height, color=colour, linewidth=1.6)
         axes.annotate(
             name, (1.0, place), xycoords=("axes fraction", "data"), xytext=(4, 0),
-            textcoords="offset points", color=colour, va="center",
+            textcoords="offset points", color=as_text(colour), va="center",
         )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)

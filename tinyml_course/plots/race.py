@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from tinyml_course.core.statistics import mean_interval
-from tinyml_course.plots.style import MUTED, PALETTE, axes_or_new
+from tinyml_course.plots.style import MUTED, PALETTE, as_text, axes_or_new
 
 
 def plot_race(
@@ -70,6 +70,6 @@ def _name_ends(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
     for name, (value, colour) in sorted(ends.items(), key=lambda item: item[1][0]):
         below = max(value, below + step)
         axes.annotate(
-            name, (1.01, below), xycoords=("axes fraction", "data"), color=colour, fontsize=9,
-            va="center", annotation_clip=False,
+            name, (1.01, below), xycoords=("axes fraction", "data"), color=as_text(colour),
+            fontsize=9, va="center", annotation_clip=False,
         )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tinyml_course.plots.style import MUTED, PALETTE, draw_budget, new_figure
+from tinyml_course.plots.style import MUTED, PALETTE, as_text, draw_budget, new_figure
 
 FRONT, BEST, OTHERS = PALETTE[0], PALETTE[1], "#b8b8b8"
 PANELS = (("arena, KB", 1024), ("model file, KB", 1024), ("latency, ms", 1))
@@ -54,5 +54,5 @@ def plot_search(
         f"● others ({others})" if others else "",
     )
     for axes, name, colour in zip(row, names, (BEST, FRONT, MUTED), strict=True):
-        axes.set_title(name, color=colour, fontsize=9)
+        axes.set_title(name, color=as_text(colour), fontsize=9)
     return figure

@@ -8,12 +8,16 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#884E1B", "#0094F0", "#000000")
 """Okabe and Ito's colours, told apart by colour-blind readers; blue first.
@@ -28,6 +32,11 @@ FAINT = "#8C8C8C"
 """Of marks that only stand behind others: still 3 to 1 on white."""
 BUDGET = "#B00020"
 """Colour of every budget line."""
+
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+"""Shares of linear red, green and blue in relative luminance; WCAG 2.2."""
+TEXT_CONTRAST = 4.6
+"""What `as_text` reaches on white: WCAG 2.2 (1.4.3) asks for 4.5, and codes are rounded."""
 
 STYLE: dict[str, Any] = {
     "axes.edgecolor": MUTED,
@@ -51,6 +60,39 @@ def course_style() -> Iterator[None]:
     """Apply the course's look inside a block; global settings stay as they were."""
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]
         yield
+
+
+@cache
+def as_text(colour: str) -> str:
+    """Return `colour` as words may bear it: darkened as far as WCAG asks of text on white.
+
+    Lines and areas need a contrast of 3 to 1, words one of 4.5 (1.4.11 and 1.4.3 of WCAG 2.2).
+
+    Parameters
+    ----------
+    colour : str
+        Anything that matplotlib takes for a colour.
+
+    Returns
+    -------
+    str
+        A hexadecimal code; the colour itself where that is legible.
+
+    Examples
+    --------
+    >>> as_text("#222222"), as_text("#0094F0") == "#0094F0"
+    ('#222222', False)
+    """
+    light = _linear(np.array(to_rgb(colour)))
+    darkest = 1.05 / TEXT_CONTRAST - 0.05
+    light = light * min(1.0, darkest / float(light @ LUMINANCE)) if light.any() else light
+    encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return to_hex(tuple(encoded.tolist()))
+
+
+def _linear(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return linear light of sRGB in [0, 1]; IEC 61966-2-1."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
 def new_figure(

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from tinyml_course.core.statistics import Interval
-from tinyml_course.plots.style import FAINT, INK, MUTED, PALETTE, axes_or_new, draw_budget
+from tinyml_course.plots.style import FAINT, INK, MUTED, PALETTE, as_text, axes_or_new, draw_budget
 
 SHARED, CHOSEN, GOOD = PALETTE[0], PALETTE[1], PALETTE[2]
 
@@ -203,7 +203,7 @@ def plot_expected(
         axes.plot(np.arange(1, len(values) + 1), values, color=colour, linewidth=1.8)
         axes.annotate(
             label, (len(values), values[-1]), xytext=(5, 0), textcoords="offset points",
-            va="center", color=colour, fontsize=9,
+            va="center", color=as_text(colour), fontsize=9,
         )  # fmt: skip
     axes.margins(x=0.02)
     axes.set_ylim(bottom=0)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from tinyml_course.plots.style import INK, MUTED, PALETTE, axes_or_new, new_figure
+from tinyml_course.plots.style import INK, MUTED, PALETTE, as_text, axes_or_new, new_figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -157,6 +157,6 @@ def _label_ends(ax: Axes, curves: Sequence[Curve], *, falling: bool) -> None:
     for y, x, i in sorted(ends):
         floor = max(y, floor + step)
         ax.annotate(
-            curves[i].name, (x, y), xytext=(1.015, floor), color=PALETTE[i], fontsize=9,
+            curves[i].name, (x, y), xytext=(1.015, floor), color=as_text(PALETTE[i]), fontsize=9,
             textcoords=("axes fraction", "data"), va="center", annotation_clip=False,
         )  # fmt: skip
