@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from tinyml_course.core.environment import load_keras
 from tinyml_course.core.types import GestureSet
 from tinyml_course.training.batches import EpochImages
+from tinyml_course.training.objective import LabelObjective, Objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,8 @@ class History:
     Attributes
     ----------
     loss : tuple of float
-        Mean cross-entropy on the (augmented) training samples, in nats.
+        Mean loss on the (augmented) training samples; the cross-entropy in nats, unless another
+        objective was given.
     accuracy : tuple of float
         Share of training samples classified right, as they were augmented.
     validation_accuracy : tuple of float
@@ -47,6 +49,7 @@ def fit(
     batch_size: int = 32,
     copies: int = 1,
     label_smoothing: float = 0.0,
+    objective: Objective | None = None,
     callbacks: Sequence[Any] = (),
     progress: bool = True,
     description: str = "training",
@@ -75,7 +78,10 @@ def fit(
     copies : int, default 1
         Augmented copies of each sample in one epoch.
     label_smoothing : float, default 0.0
-        Share of each target spread over all classes.
+        Share of each target spread over all classes; unused where an objective is given.
+    objective : Objective, optional
+        What is minimised instead of the labels' cross-entropy. It is asked for its targets once
+        an epoch, after the images are drawn.
     callbacks : sequence of tf_keras callbacks
         Called with the running number of each epoch. Every epoch is a `model.fit` of its own,
         so `on_train_begin` comes before each; a whole epoch counts as one batch.
@@ -90,15 +96,17 @@ def fit(
         If `epochs` is below 1 or the model's outputs do not match the classes.
     """
     _check(model, train, epochs)
-    keras = load_keras()
+    aim = objective or LabelObjective(
+        class_count=len(train.class_names), label_smoothing=label_smoothing
+    )
     steps = math.ceil(len(train) * copies / batch_size)
-    model.compile(
-        optimizer=keras.optimizers.Adam(warmup_cosine(learning_rate, steps, epochs)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    trained = aim.attach(model)
+    trained.compile(
+        optimizer=load_keras().optimizers.Adam(warmup_cosine(learning_rate, steps, epochs)),
+        loss=aim.loss(),
+        metrics=[aim.accuracy()],
         steps_per_execution=steps,  # one call into TensorFlow an epoch: twice as fast
     )
-    targets = np.eye(len(train.class_names), dtype=np.float32)
     images = EpochImages(train, seed=seed, strength=1.0 if augment else 0.0)
     rng = np.random.default_rng([seed, 1])
     rows: list[tuple[float, float, float]] = []
@@ -107,9 +115,9 @@ def fit(
             x = np.concatenate([images.draw() for _ in range(copies)])
             y = np.tile(train.labels, copies)
             order = rng.permutation(len(x))
-            shuffled = x[order], targets[y[order]]
+            shuffled = x[order], aim.targets(x, y)[order]
             rows.append(
-                _run_epoch(model, shuffled, batch_size, epoch=epoch, callbacks=callbacks)
+                _run_epoch(trained, shuffled, batch_size, epoch=epoch, callbacks=callbacks)
                 + ((evaluate(model, validation),) if validation is not None else (math.nan,))
             )
             bar.set_postfix(loss=f"{rows[-1][0]:.3f}", accuracy=f"{rows[-1][1]:.1%}")
