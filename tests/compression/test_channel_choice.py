@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinyml_course.compression.byte_limits import ByteLimits
 from tinyml_course.compression.channel_choice import (
-    ByteLimits,
     balance,
     choose_channels,
     choose_widths,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_course.compression.channel_graph import ChannelGraph
 from tinyml_course.compression.channel_rules import CONSUMERS
+from tinyml_course.compression.channel_types import ChannelGraph
 from tinyml_course.core.environment import load_tensorflow
 
 BATCH = 256

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_course.compression.channel_graph import Call, read_channels
+from tinyml_course.compression.channel_graph import read_channels
 from tinyml_course.compression.channel_rules import PRODUCERS
+from tinyml_course.compression.channel_types import Call
 from tinyml_course.compression.channel_values import channel_gradients
 from tinyml_course.core.types import GestureSet
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from tinyml_course.compression.byte_limits import ByteLimits
 from tinyml_course.compression.channel_choice import (
-    ByteLimits,
     Masks,
     balance,
     choose_channels,

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_course.compression.channel_graph import Call, ChannelGraph, Kept, read_channels
+from tinyml_course.compression.channel_graph import read_channels
+from tinyml_course.compression.channel_types import Call, ChannelGraph, Kept
 from tinyml_course.compression.channel_values import largest_inputs
 from tinyml_course.core.environment import load_keras
 
