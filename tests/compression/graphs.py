@@ -7,7 +7,21 @@ from typing import Any
 import numpy as np
 
 from tinyml_course.compression.channel_graph import find_groups
+from tinyml_course.core.arch import ArchSpec, LayerSpec
 from tinyml_course.core.environment import load_keras
+
+NET = ArchSpec(
+    classes=3,
+    input_shape=(8, 8, 1),
+    hidden=5,
+    layers=(
+        LayerSpec(op="conv", filters=6, stride=2, activation="relu"),
+        LayerSpec(op="separable", filters=6, skip=True),
+        LayerSpec(op="depthwise", kernel=3),
+        LayerSpec(op="separable", filters=9, skip=True, pool=2),
+    ),
+)
+"""A residual sum, a depthwise block, separable ones and a hidden layer."""
 
 
 def random_model(rng: np.random.Generator, *, blocks: int = 3, activation: str = "linear") -> Any:

@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.compression.graphs import random_images, random_kept, random_model, randomise
-from tinyml_course.compression.channel_choice import group_widths, pruned_spec
+from tests.compression.graphs import (
+    NET,
+    random_images,
+    random_kept,
+    random_model,
+    randomise,
+)
+from tinyml_course.compression.channel_choice import pruned_spec
 from tinyml_course.compression.channel_graph import find_groups, read_channels
 from tinyml_course.compression.channel_values import largest_inputs
 from tinyml_course.compression.pruning import dead_channels, mask_channels, prune_channels
-from tinyml_course.core.arch import ArchSpec, LayerSpec
-from tinyml_course.core.environment import load_keras
 from tinyml_course.cost.estimate import estimate_cost
 from tinyml_course.cost.file_size import file_bytes
 from tinyml_course.cost.graph import arch_graph
@@ -25,18 +29,6 @@ from tinyml_course.device.slim_size import slim_bytes
 from tinyml_course.training.build import build
 
 pytestmark = pytest.mark.slow
-
-NET = ArchSpec(
-    classes=3,
-    input_shape=(8, 8, 1),
-    hidden=5,
-    layers=(
-        LayerSpec(op="conv", filters=6, stride=2, activation="relu"),
-        LayerSpec(op="separable", filters=6, skip=True),
-        LayerSpec(op="depthwise", kernel=3),
-        LayerSpec(op="separable", filters=9, skip=True, pool=2),
-    ),
-)
 
 
 @settings(max_examples=40)
@@ -86,17 +78,6 @@ def test_zero_filters_alone_are_no_mask():
     images = random_images(model, rng)
 
     assert not np.allclose(half(images), prune_channels(model, kept)(images), atol=1e-3)
-
-
-def test_the_models_groups_are_the_specifications():
-    """Blocks that a skip ties are one group; names and widths agree with the specification."""
-    groups = [g for g in find_groups(build(NET)) if g.prunable]
-
-    assert group_widths(NET) == {g.name: g.width for g in groups}
-    assert {"c0": 6, "c3": 9, "h": 5} == group_widths(NET)
-    assert ["c0", "c1"] == [share.layer for share in groups[0].producers]
-    assert ("c0n", "d1", "d1n", "c1n", "d2", "d2n", "d3", "d3n") == groups[0].followers
-    assert ["c1", "c3"] == [share.layer for share in groups[0].consumers]
 
 
 def test_the_pruned_specification_builds_the_pruned_model():
@@ -207,31 +188,3 @@ def test_a_wrong_mask_is_refused(kept, message):
     """Unknown groups, outputs, other widths, numbers and empty masks are refused by name."""
     with pytest.raises(ValueError, match=message):
         prune_channels(build(NET), kept)
-
-
-def test_a_sigmoid_keeps_its_channels():
-    """Sigmoid makes 1/2 of zero, and softmax mixes channels: such groups may not be pruned."""
-    keras = load_keras()
-    layers = keras.layers
-    model = keras.Sequential(
-        [layers.Input((4, 4, 1)), layers.Conv2D(3, 1, activation="sigmoid", name="a"),
-         layers.Conv2D(3, 1, name="b"), layers.Softmax(), layers.Flatten(), layers.Dense(2)]
-    )  # fmt: skip
-
-    assert not any(group.prunable for group in find_groups(model))
-
-
-def test_layers_that_cannot_be_followed_are_refused():
-    """A reshape, groups and a layer that is called twice are refused with a remedy."""
-    keras = load_keras()
-    layers = keras.layers
-    image = layers.Input((4, 4, 2))
-    twice = layers.Conv2D(2, 1, name="twice")
-    for output, message in (
-        (layers.Reshape((8, 4))(image), "is a Reshape.*Flatten"),
-        (layers.Conv2D(2, 1, groups=2)(image), "2 groups"),
-        (twice(twice(image)), "'twice' is called more than once"),
-        (layers.Concatenate(axis=1)([image, image]), "concatenate along the last axis"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            find_groups(keras.Model(image, output))
