@@ -16,7 +16,7 @@ from tests.compression.graphs import (
 )
 from tinyml_course.compression.channel_choice import pruned_spec
 from tinyml_course.compression.channel_graph import find_groups, read_channels
-from tinyml_course.compression.channel_values import largest_inputs
+from tinyml_course.compression.channel_values import input_ranges
 from tinyml_course.compression.pruning import dead_channels, mask_channels, prune_channels
 from tinyml_course.cost.estimate import estimate_cost
 from tinyml_course.cost.file_size import file_bytes
@@ -56,12 +56,12 @@ def test_a_masked_channel_is_zero_wherever_it_is_consumed(seed):
     kept = random_kept(model, rng)
     masked = mask_channels(model, kept)
 
-    for number, largest in largest_inputs(read_channels(masked), random_images(model, rng)).items():
+    for number, ends in input_ranges(read_channels(masked), random_images(model, rng)).items():
         consumer = read_channels(masked).calls[number].name
         for group in find_groups(model):
             for share in group.consumers:
                 if share.layer == consumer:
-                    values = largest[list(share.places)].reshape(-1, group.width)
+                    values = ends[:, list(share.places)].reshape(-1, group.width)
                     gone = ~kept.get(group.name, np.ones(group.width, bool))
                     assert (values[:, gone] == 0).all()
 

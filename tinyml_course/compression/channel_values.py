@@ -15,10 +15,10 @@ from tinyml_course.core.environment import load_tensorflow
 BATCH = 256
 
 
-def largest_inputs(
+def input_ranges(
     graph: ChannelGraph, images: NDArray[np.float32]
 ) -> dict[int, NDArray[np.float64]]:
-    """Return the largest magnitude that each consumer reads, per position of its input.
+    """Return the lowest and highest value that each consumer reads, per position of its input.
 
     Parameters
     ----------
@@ -29,18 +29,16 @@ def largest_inputs(
 
     Returns
     -------
-    mapping of call number to (D,) float64
-        One for each call of `CONSUMERS`.
+    mapping of call number to (2, D) float64
+        One for each call of `CONSUMERS`; D is the length of its input's last axis.
     """
-    found = {
-        number: np.zeros(len(call.incoming))
-        for number, call in enumerate(graph.calls)
-        if call.kind in CONSUMERS
-    }
+    found: dict[int, NDArray[np.float64]] = {}
 
     def note(number: int, x: Any) -> Any:
-        values = np.abs(x.numpy()).reshape(-1, x.shape[-1]).max(axis=0)
-        found[number] = np.maximum(found[number], values)
+        values = x.numpy().reshape(-1, x.shape[-1]).astype(np.float64)
+        low, high = values.min(axis=0), values.max(axis=0)
+        before = found.get(number, np.stack([low, high]))
+        found[number] = np.stack([np.minimum(before[0], low), np.maximum(before[1], high)])
         return x
 
     for start in range(0, len(images), BATCH):

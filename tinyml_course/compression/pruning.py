@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinyml_course.compression.channel_graph import read_channels
 from tinyml_course.compression.channel_types import Call, ChannelGraph, Kept
-from tinyml_course.compression.channel_values import largest_inputs
+from tinyml_course.compression.channel_values import input_ranges
 from tinyml_course.core.environment import load_keras
 
 Arrays = list[NDArray[Any]]
@@ -82,7 +82,7 @@ def dead_channels(model: Any, images: NDArray[np.float32]) -> dict[str, NDArray[
     A channel is dead where each layer that consumes it has no weight for it but zero, which holds
     for any input, or makes nothing but dead channels of it, or reads nothing but zeros, which is
     known for `images` only: give it all the training samples. Channels that are constant, but
-    not zero, are not dead.
+    not zero, are not dead; `folding.fold_constants` makes them so where that is exact.
 
     Parameters
     ----------
@@ -97,7 +97,8 @@ def dead_channels(model: Any, images: NDArray[np.float32]) -> dict[str, NDArray[
         For `prune_channels`; a group that is dead as a whole keeps its first channel.
     """
     graph = read_channels(model)
-    largest = largest_inputs(graph, images)
+    ranges = input_ranges(graph, images)
+    largest = {number: np.abs(ends).max(axis=0) for number, ends in ranges.items()}
     alive = np.ones(sum(map(len, graph.classes.values())), bool)
     while True:
         used = _used(graph, largest, alive)
