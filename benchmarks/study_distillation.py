@@ -42,7 +42,7 @@ METHODS = ("labels", "soft targets", "soft targets + attention")
 TEACHER_WIDTHS, STUDENT_WIDTHS = (16, 32, 64), (6, 12, 20)
 TEACHER_EPOCHS, FLOAT_EPOCHS, AWARE_EPOCHS, COPIES = 60, 60, 15, 2
 FLOAT_RATE, AWARE_RATE = 1e-2, 1e-3
-TEMPERATURE, HARD_WEIGHT, ATTENTION_WEIGHT = 4.0, 0.1, 1.0
+TEMPERATURE, HARD_WEIGHT, ATTENTION_WEIGHT = 4.0, 0.1, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
