@@ -173,6 +173,66 @@ def search(
 
 
 @command
+def optimize(
+    data: Annotated[
+        str, typer.Option(help="Gestures, as for `tinyml run`: a file, a folder, 'synthetic', ...")
+    ],
+    test: Annotated[
+        str | None, typer.Option(help="Another recording as the test set; else 20 % is held out.")
+    ] = None,
+    board: Annotated[str, typer.Option(help="Board that the model is for.")] = "esp32",
+    max_flash: Annotated[str, typer.Option(help="Largest model file.")] = "50KB",
+    max_arena: Annotated[str, typer.Option(help="Most arena.")] = "40KB",
+    min_accuracy: Annotated[float, typer.Option(help="Least accuracy, a share.")] = 0.95,
+    max_latency: Annotated[
+        float | None, typer.Option(help="Longest inference in milliseconds; else no limit.")
+    ] = None,
+    stages: Annotated[
+        str, typer.Option(help="search, train, distill, prune, quantize, convert, slim; in order.")
+    ] = "train,distill,prune,quantize,convert,slim",
+    classes: Annotated[
+        str | None, typer.Option(help="Classes to use, separated by commas; else all.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of splits and trainings.")] = 0,
+    out: Annotated[
+        Path, typer.Option(help="Folder for model.tflite, history.json, report.html, stages/.")
+    ] = Path("optimized"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what an earlier session has finished.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Short trainings, to try it out.")] = False,
+    track: Annotated[
+        str | None, typer.Option(help="MLflow store for the stages' figures; 'on' for a file.")
+    ] = None,
+) -> None:
+    """Shrink a network, stage by stage, until it meets what you ask for, and show each stage."""
+    from tinyml_course.nas.budget import parse_size
+    from tinyml_course.pipeline.catalog import parse_stages
+    from tinyml_course.pipeline.optimize_job import OptimizeJob, run_optimize_job
+    from tinyml_course.pipeline.requirements import Requirements
+
+    job = OptimizeJob(
+        data=data,
+        test=test,
+        classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
+        board=board,
+        requirements=Requirements(
+            max_flash=parse_size(max_flash),
+            max_arena=parse_size(max_arena),
+            max_latency=max_latency,
+            min_accuracy=min_accuracy,
+        ),
+        stages=parse_stages(stages),
+        seed=seed,
+        quick=quick,
+        resume=resume,
+        track=track,
+    )
+    result = run_optimize_job(job, out)
+    raise typer.Exit(0 if result.met else EXIT_DOES_NOT_FIT)
+
+
+@command
 def emulate(
     model: Annotated[Path, typer.Argument(help="The .tflite file.")],
     board: Annotated[str, typer.Option(help="Board to emulate.")] = "esp32",

@@ -33,3 +33,7 @@ class InvocationTimeout(CourseError):
 
 class RuntimeUnavailable(CourseError):
     """No runtime that can execute the model is installed on this machine."""
+
+
+class StageRefused(CourseError):
+    """A pipeline's stage that can't take the state it gets; says why, and which order works."""

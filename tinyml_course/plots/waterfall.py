@@ -1,0 +1,126 @@
+"""The waterfall of a pipeline: what each stage leaves of file and arena, at what accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tinyml_course.plots.style import (
+    FAINT,
+    INK,
+    MUTED,
+    PALETTE,
+    course_style,
+    draw_budget,
+    new_figure,
+)
+
+ROOM = 1.6
+"""Space above the tallest bar on a logarithmic axis, as a factor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """The figures after one stage.
+
+    Attributes
+    ----------
+    stage : str
+        Its name.
+    accuracy : float
+        Share classified right, in [0, 1].
+    model_bytes, arena_bytes : int
+        File and arena.
+    latency_ms : float
+        Modelled time of one inference.
+    kept : bool
+        False where the stage was taken back; drawn as an outline.
+    """
+
+    stage: str
+    accuracy: float
+    model_bytes: int
+    arena_bytes: int
+    latency_ms: float
+    kept: bool = True
+
+
+def plot_waterfall(
+    bars: Sequence[Bar],
+    *,
+    max_flash: int | None = None,
+    max_arena: int | None = None,
+    min_accuracy: float | None = None,
+) -> Figure:
+    """Draw accuracy, file and arena after each stage, one below the other.
+
+    Parameters
+    ----------
+    bars : sequence of Bar
+        At least one, in order.
+    max_flash, max_arena : int, optional
+        Limits in bytes; dashed lines.
+    min_accuracy : float, optional
+        What is asked for, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If there is no bar.
+    """
+    if not bars:
+        raise ValueError("a waterfall needs at least one measured stage, got none")
+    figure, (top, middle, bottom) = new_figure(
+        3, 1, width=max(5.0, 1.0 + 0.95 * len(bars)), height=6.6, sharex=True
+    )
+    with course_style():
+        _draw_accuracy(top, bars, min_accuracy)
+        _draw_bytes(middle, bars, lambda bar: bar.model_bytes, PALETTE[0])
+        _draw_bytes(bottom, bars, lambda bar: bar.arena_bytes, PALETTE[2])
+        for axes, name, limit in ((middle, "file", max_flash), (bottom, "arena", max_arena)):
+            axes.set_ylabel(f"{name}, KB")
+            if limit:
+                draw_budget(axes, limit / 1024, f"limit {limit / 1024:.4g} KB")
+        bottom.set_xticks(range(len(bars)), [bar.stage for bar in bars])
+    return figure
+
+
+def _draw_accuracy(axes: Axes, bars: Sequence[Bar], asked: float | None) -> None:
+    """Draw a line through the stages that were kept, and a hollow point for each other."""
+    values = np.array([100 * bar.accuracy for bar in bars])
+    kept = [place for place, bar in enumerate(bars) if bar.kept]
+    axes.plot(kept, values[kept], "o-", color=PALETTE[1], linewidth=1.6)
+    gone = [place for place, bar in enumerate(bars) if not bar.kept]
+    axes.plot(gone, values[gone], "o", color=FAINT, markerfacecolor="white")
+    for place, value in enumerate(values):
+        axes.annotate(
+            f"{value:.1f}", (place, value), xytext=(0, 6), textcoords="offset points", ha="center",
+            fontsize=9, color=INK if bars[place].kept else MUTED,
+        )  # fmt: skip
+    if asked is not None:
+        draw_budget(axes, 100 * asked, f"asked for: {100 * asked:.4g} %")
+    low = min([*values, *([100 * asked] if asked is not None else [])])
+    axes.set_ylim(max(0.0, low - 2), min(104.0, values.max() + 3))
+    axes.set_ylabel("accuracy, %")
+
+
+def _draw_bytes(axes: Axes, bars: Sequence[Bar], figure: Callable[[Bar], int], colour: str) -> None:
+    """Draw a bar a stage on a logarithmic axis, each with its height."""
+    sizes = np.array([figure(bar) / 1024 for bar in bars])
+    for place, (bar, size) in enumerate(zip(bars, sizes, strict=True)):
+        axes.bar(
+            place, size, 0.62, color=colour if bar.kept else "white",
+            edgecolor=colour if bar.kept else FAINT, linestyle="-" if bar.kept else "--",
+        )  # fmt: skip
+        axes.annotate(
+            f"{size:.3g}", (place, size), xytext=(0, 2), textcoords="offset points", ha="center",
+            fontsize=9, color=INK if bar.kept else MUTED,
+        )  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_ylim(sizes.min() / 2, sizes.max() * ROOM)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.minorticks_off()
