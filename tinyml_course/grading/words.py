@@ -53,7 +53,8 @@ def verdict_html(task: Task, verdict: Verdict) -> str:
     head = f"<p><b>{task.id} {verdict.status}</b>, {html.escape(_points(verdict))}</p>"
     if not verdict.parts:
         return head + f"<p>{html.escape(verdict.reason)}</p>"
-    return head + "<ul>" + "".join(_part_html(part) for part in verdict.parts) + "</ul>"
+    parts = "".join(_part_html(part) for part in verdict.parts)
+    return f'{head}<ul style="list-style: none; padding-left: 0">{parts}</ul>'
 
 
 def _part_html(part: PartVerdict) -> str:
