@@ -53,7 +53,7 @@ class Distill(Stage):
     )
     optional: ClassVar[bool] = True
 
-    epochs: int = 60
+    epochs: int = 80
     copies: int = 2
     learning_rate: float = 4e-3
     on_learning_rate: float = 1e-3
@@ -130,8 +130,8 @@ class PruneChannels(Stage):
 
     criterion: str = "taylor"
     steps: int = 4
-    epochs: int = 10
-    final_epochs: int = 20
+    epochs: int = 12
+    final_epochs: int = 30
     copies: int = 2
     learning_rate: float = 2e-3
     batch_size: int = 32

@@ -84,7 +84,7 @@ class Train(Stage):
         )
     )
 
-    epochs: int = 60
+    epochs: int = 80
     copies: int = 2
     learning_rate: float = 4e-3
     batch_size: int = 32
@@ -126,7 +126,7 @@ class QuantizeAware(Stage):
         }
     )
 
-    epochs: int = 20
+    epochs: int = 30
     copies: int = 2
     learning_rate: float = 5e-4
     batch_size: int = 32

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tinyml_course.plots.style import (
+    BUDGET,
     FAINT,
     INK,
     MUTED,
     PALETTE,
     course_style,
-    draw_budget,
     new_figure,
 )
 
@@ -84,7 +84,8 @@ def plot_waterfall(
         for axes, name, limit in ((middle, "file", max_flash), (bottom, "arena", max_arena)):
             axes.set_ylabel(f"{name}, KB")
             if limit:
-                draw_budget(axes, limit / 1024, f"limit {limit / 1024:.4g} KB")
+                _draw_limit(axes, limit / 1024, f"limit {limit / 1024:.4g} KB")
+        bottom.set_xlim(-0.6, len(bars) + 0.55)  # limits bear their names on the right
         bottom.set_xticks(range(len(bars)), [bar.stage for bar in bars])
     return figure
 
@@ -102,7 +103,7 @@ def _draw_accuracy(axes: Axes, bars: Sequence[Bar], asked: float | None) -> None
             fontsize=9, color=INK if bars[place].kept else MUTED,
         )  # fmt: skip
     if asked is not None:
-        draw_budget(axes, 100 * asked, f"asked for: {100 * asked:.4g} %")
+        _draw_limit(axes, 100 * asked, f"asked {100 * asked:.4g} %")
     low = min([*values, *([100 * asked] if asked is not None else [])])
     axes.set_ylim(max(0.0, low - 2), min(104.0, values.max() + 3))
     axes.set_ylabel("accuracy, %")
@@ -124,3 +125,12 @@ def _draw_bytes(axes: Axes, bars: Sequence[Bar], figure: Callable[[Bar], int], c
     axes.set_ylim(sizes.min() / 2, sizes.max() * ROOM)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.minorticks_off()
+
+
+def _draw_limit(axes: Axes, value: float, label: str) -> None:
+    """Draw a limit as a dashed line with its name at the right end, beside the bars."""
+    axes.axhline(value, color=BUDGET, linestyle="--", linewidth=1.2, zorder=0.5)
+    axes.annotate(
+        label, (1.0, value), xycoords=("axes fraction", "data"), xytext=(0, 3),
+        textcoords="offset points", color=BUDGET, fontsize=9, ha="right",
+    )  # fmt: skip

@@ -1,0 +1,214 @@
+"""`tinyml optimize`: options, files, exit status, an untouched test set, resuming after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.pipeline.tiny import TINY
+from tests.pipeline.toy_stages import ToyConvert, ToyPrune, ToySlim, ToyTrain
+from tinyml_course.cli import app
+from tinyml_course.data import draw_gestures, write_stroke_json
+from tinyml_course.device.flatbuffer import read_model
+from tinyml_course.pipeline import catalog, optimize_job
+from tinyml_course.pipeline.optimize_job import OptimizeJob, run_optimize_job
+from tinyml_course.pipeline.requirements import Requirements
+
+ROOT = Path(__file__).resolve().parents[2]
+STEP_FIELDS = {
+    "stage", "accuracy", "model_bytes", "arena_bytes", "latency_ms", "parameters", "seconds",
+    "kept", "note",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """A small recording of two gestures."""
+    path = tmp_path_factory.mktemp("data") / "a.json"
+    gestures = draw_gestures(("ring", "slope"), samples_per_class=20, people=1, seed=1)
+    write_stroke_json(path, gestures.strokes)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("--max-flash", "6 potatoes"), "write bytes, or a size like 16KB"),
+        (("--max-arena", "-1"), "write bytes"),
+        (("--min-accuracy", "95"), "a share in 0..1, as 0.95, got 95"),
+        (("--max-latency", "0"), "max_latency must be positive"),
+        (("--max-arena", "2MB"), "ask for no more"),
+        (("--board", "esp23"), "choose one of esp32"),
+        (("--stages", "train,fly"), "no stage 'fly'; choose from search, train"),
+        (("--stages", "train,quantize,prune,convert"), "prune first, then quantize"),
+        (("--stages", "train,prune"), "add convert"),
+        (("--data", "nowhere.json"), "there is no 'nowhere.json'"),
+        (("--classes", "ring"), "only one class"),
+        (("--out", "README.md"), "is a file; name a folder"),
+    ],
+)
+def test_bad_input_ends_in_one_line_and_status_two(words, fault, monkeypatch):
+    """Fault, value and remedy; nothing is trained and no folder appears."""
+    monkeypatch.chdir(ROOT)
+    before = set(ROOT.iterdir())
+    done = CliRunner().invoke(app, ["optimize", "--data", "synthetic", *words])
+    assert 2 == done.exit_code
+    assert fault in done.stderr
+    assert before == set(ROOT.iterdir())
+
+
+def session(folder, data, *words, **options):
+    """Start `tinyml optimize` with trainings of one epoch, in a process of its own."""
+    command = [
+        sys.executable, "-m", "tests.pipeline.tiny", "optimize", "--data", data, "--quick",
+        "--out", str(folder), "--max-flash", "4KB", "--max-arena", "6KB", *words,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
+    )
+
+
+def finish(process):
+    """Return what a session printed, once it has ended."""
+    try:
+        return process.communicate(timeout=150)[0]
+    finally:
+        process.kill()
+
+
+def wait_for_stage(folder, number, process):
+    """Wait until a session has finished stage `number`."""
+    deadline = time.monotonic() + 120
+    while not list((folder / "stages").glob(f"{number:02d}-*")):
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"stage {number} never came:\n{finish(process)}")
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_job_is_killed_interrupted_and_resumed_to_the_same_bytes(recording, tmp_path):
+    """Kill -9 after one stage, Ctrl-C later, then --resume: files, fields, bytes of a whole run."""
+    whole = session(tmp_path / "whole", recording)
+    printed = finish(whole)
+    assert whole.returncode in (0, 3), printed
+
+    interrupted = session(tmp_path / "out", recording)
+    wait_for_stage(tmp_path / "out", 1, interrupted)
+    interrupted.send_signal(signal.SIGINT)
+    said = finish(interrupted)
+    assert 130 == interrupted.returncode, said
+    assert "--resume goes on" in said
+    killed = session(tmp_path / "out", recording, "--resume")
+    wait_for_stage(tmp_path / "out", 3, killed)
+    os.kill(killed.pid, signal.SIGKILL)
+    finish(killed)
+    resumed = session(tmp_path / "out", recording, "--resume")
+    again = finish(resumed)
+    assert whole.returncode == resumed.returncode, again
+    assert "kept from before" in again
+
+    model = (tmp_path / "out" / "model.tflite").read_bytes()
+    assert (tmp_path / "whole" / "model.tflite").read_bytes() == model
+    check_files(tmp_path / "out", status=resumed.returncode)
+
+
+def check_files(out, *, status):
+    """Compare history, model and report of a finished job."""
+    history = json.loads((out / "history.json").read_text())
+    model = (out / "model.tflite").read_bytes()
+    last = history[-1]
+    assert read_model(model).subgraphs[0].ops
+    assert len(model) == last["model_bytes"] <= 4096
+    assert all(STEP_FIELDS <= step.keys() for step in history)
+    assert ["train", "distill", "prune", "quantize", "convert", "slim"] == [
+        step["stage"] for step in history
+    ]
+    assert 0 <= last["accuracy_test"] * 8 == round(last["accuracy_test"] * 8)
+    assert last["met"] == (status == 0)
+    page = (out / "report.html").read_text()
+    assert 'alt="Accuracy, file and arena after each stage.' in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    for step in history:
+        assert (out / "stages" / step["folder"] / "model.tflite").is_file()
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Stages by formula in place of trainings; the board and the page are real."""
+    from tests.pipeline import toy_stages
+
+    def run(plan, store, **options):
+        return original(plan, store, measured_by=toy_stages.toy_measure, **options)
+
+    original = optimize_job.run_pipeline
+    stages = {s.name: s for s in (ToyTrain(), ToyPrune(), ToyConvert(), ToySlim())}
+    monkeypatch.setattr(catalog, "QUICK", {**TINY, **stages})
+    monkeypatch.setattr(optimize_job, "run_pipeline", run)
+
+
+@pytest.mark.usefixtures("toy")
+def test_no_stage_sees_the_test_set(recording, tmp_path, monkeypatch):
+    """Stages get training and validation samples; of the test images none is among them."""
+    seen, tested = [], []
+
+    def judged(job, outcome, test, validation):  # noqa: ARG001
+        tested.extend(image.tobytes() for image in test.images)
+        raise KeyboardInterrupt
+
+    def spy(self, state, context):
+        for part in (context.samples.train, context.samples.validation):
+            seen.extend(image.tobytes() for image in part.images)
+        return original(self, state, context)
+
+    original = ToyTrain.apply
+    monkeypatch.setattr(ToyTrain, "apply", spy)
+    monkeypatch.setattr(optimize_job, "judge", judged)
+    job = OptimizeJob(
+        data=recording, quick=True, stages=("train", "prune", "convert", "slim"),
+        requirements=Requirements(min_accuracy=0.5),
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        run_optimize_job(job, tmp_path / "out")
+    assert (24 + 8, 8) == (len(seen), len(tested))
+    assert not set(seen) & set(tested)
+
+
+@pytest.mark.usefixtures("toy")
+def test_other_options_can_t_be_resumed(recording, tmp_path, monkeypatch):
+    """Another seed: status 2, and the message names it with both values."""
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(optimize_job, "judge", stop)
+    words = ["optimize", "--data", recording, "--quick", "--stages", "train,prune,convert,slim",
+             "--out", str(tmp_path / "o")]  # fmt: skip
+    first = CliRunner().invoke(app, words)
+    other = CliRunner().invoke(app, [*words, "--resume", "--seed", "1"])
+    again = CliRunner().invoke(app, [*words, "--resume"])
+    assert [130, 2, 130] == [done.exit_code for done in (first, other, again)]
+    assert "training data was" in other.stderr or "seed was 0, now 1" in other.stderr
+    assert "kept from before" in again.output
+
+
+@pytest.mark.slow
+def test_what_is_missed_is_said_with_a_remedy(recording, tmp_path, monkeypatch):
+    """An impossible limit: status 3, which one, by how much, what to try; the files are there."""
+    monkeypatch.setattr(catalog, "QUICK", TINY)
+    words = ["optimize", "--data", recording, "--quick", "--stages", "train,convert"]
+    asked = ["--max-flash", "2KB", "--max-latency", "1", "--out", str(tmp_path / "o")]
+    done = CliRunner().invoke(app, [*words, *asked], env={"COLUMNS": "300"})
+    assert 3 == done.exit_code, done.output
+    assert "the limit is 2,048 B" in done.output
+    assert "add prune and slim to --stages" in done.output
+    assert "the limit is 1.00 ms" in done.output
+    assert "--max-flash" in (tmp_path / "o" / "report.html").read_text()
+    assert 2 == len(json.loads((tmp_path / "o" / "history.json").read_text()))
