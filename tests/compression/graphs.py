@@ -89,7 +89,9 @@ def _depthwise(x: Any, rng: np.random.Generator) -> Any:
 
 def _separable(x: Any, rng: np.random.Generator) -> Any:
     if rng.random() < 0.5:
-        return load_keras().layers.SeparableConv2D(int(rng.integers(2, 6)), 3, padding="same")(x)
+        return load_keras().layers.SeparableConv2D(
+            int(rng.integers(2, 6)), 3, padding="same", depth_multiplier=int(rng.integers(1, 3))
+        )(x)
     wide = load_keras().layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     pointwise = load_keras().layers.Conv2D(int(rng.integers(2, 6)), 1)
     return _activate(pointwise(_activate(wide, rng)), rng)
