@@ -32,7 +32,7 @@ LONG = frozenset(
         "test_allocation.py", "test_arena_walk.py", "test_grade.py", "test_memory_map.py",
         "test_svg.py", "test_palette.py", "test_strategies.py", "test_search_job.py",
         "test_crosslinks.py", "test_spelling.py", "test_front_page.py", "test_tasks_nas.py",
-        "test_ranking.py", "test_surrogate.py",
+        "test_ranking.py", "test_surrogate.py", "test_run.py", "test_optimize_job.py",
     }
 )  # fmt: skip
 """Files that start processes, search at length or draw many figures: too long for the fast tier."""

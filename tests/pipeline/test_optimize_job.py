@@ -66,7 +66,7 @@ def test_bad_input_ends_in_one_line_and_status_two(words, fault, monkeypatch):
 
 
 def session(folder, data, *words, **options):
-    """Start `tinyml optimize` with trainings of one epoch, in a process of its own."""
+    """Start `tinyml optimize` with trainings of a second, in a process of its own."""
     command = [
         sys.executable, "-m", "tests.pipeline.tiny", "optimize", "--data", data, "--quick",
         "--out", str(folder), "--max-flash", "4KB", "--max-arena", "6KB", *words,

@@ -113,10 +113,10 @@ def test_a_limit_of_latency_becomes_one_of_bytes():
 
 @pytest.fixture(scope="module")
 def trained():
-    """A trained state of a network with skips, with samples."""
+    """A network with skips, trained in float and then aware of quantization, with samples."""
     samples = small_samples()
     state = TINY["train"](SpecState(spec=SKIPPY), context(samples))
-    return state, samples
+    return state, TINY["quantize"](state, context(samples)), samples
 
 
 @pytest.mark.slow
@@ -125,8 +125,7 @@ def test_a_network_comes_back_from_its_state_exactly(trained):
     from tinyml_course.pipeline.keras_state import capture, restore, start_afresh
     from tinyml_course.training.fit import predict
 
-    state, samples = trained
-    aware = TINY["quantize"](state, context(samples))
+    state, aware, samples = trained
     assert (FloatState, AwareState) == (type(state), type(aware))
     for each in (state, aware):
         start_afresh(1)
@@ -141,12 +140,11 @@ def test_a_network_comes_back_from_its_state_exactly(trained):
 
 @pytest.mark.slow
 def test_a_stage_depends_on_state_context_and_fields_alone(trained):
-    """The same call twice, with other trainings between: the same file to the byte."""
-    state, samples = trained
-    first = TINY["convert"](TINY["quantize"](state, context(samples)), context(samples))
-    TINY["train"](SpecState(spec=SKIPPY), context(samples))
-    again = TINY["convert"](TINY["quantize"](state, context(samples)), context(samples))
-    assert first.fingerprint == again.fingerprint
+    """Trained and converted twice, with other work between: the same weights and file."""
+    state, aware, samples = trained
+    first = TINY["convert"](aware, context(samples))
+    assert state.fingerprint == TINY["train"](SpecState(spec=SKIPPY), context(samples)).fingerprint
+    assert first.fingerprint == TINY["convert"](aware, context(samples)).fingerprint
     slim = TINY["slim"](first, context(samples))
     assert FlashState is type(slim)
     assert len(slim.artifact.tflite) < len(first.artifact.tflite)
@@ -158,7 +156,7 @@ def test_weights_of_another_network_are_refused(trained):
     """A state whose spec was changed by hand names the weight that does not fit."""
     from tinyml_course.pipeline.keras_state import restore
 
-    state, _ = trained
+    state, _, _ = trained
     with pytest.raises(InvalidData, match="c0/kernel"):
         restore(FloatState(spec=baseline_net(2), weights=state.weights))
 
@@ -169,7 +167,7 @@ def test_pruning_and_distilling_keep_the_network_a_network(trained):
     from tinyml_course.nas.costs import measure_cost
     from tinyml_course.pipeline.keras_state import restore
 
-    state, samples = trained
+    state, _, samples = trained
     asked = {"max_flash": 3000, "max_arena": 8000}
     pruned = TINY["prune"](state, context(samples, **asked))
     assert measure_cost(pruned.spec, form="slim").model_bytes <= 3000

@@ -1,4 +1,4 @@
-"""Stages with trainings of one epoch, and a session of `tinyml optimize` with them."""
+"""Stages with trainings of a second, and a session of `tinyml optimize` with them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ TINY = {
     stage.name: stage
     for stage in (
         Search(evaluations=2, epochs=1),
-        Train(epochs=6, copies=1),
-        Distill(epochs=1, copies=1),
-        PruneChannels(steps=1, epochs=1, final_epochs=0, copies=1),
-        QuantizeAware(epochs=1, copies=1),
+        Train(epochs=30, copies=1),
+        Distill(epochs=30, copies=1),
+        PruneChannels(steps=1, epochs=25, final_epochs=0, copies=1),
+        QuantizeAware(epochs=2, copies=1),
         Convert(),
         Slim(),
     )

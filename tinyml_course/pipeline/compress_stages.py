@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from tinyml_course.compression.channel_choice import ByteLimits, group_widths, resize
+from tinyml_course.compression.byte_limits import ByteLimits
+from tinyml_course.compression.channel_choice import group_widths, resize
 from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.boards import find_board
 from tinyml_course.nas.costs import Constraints, measure_cost
@@ -163,6 +164,8 @@ class PruneChannels(Stage):
         if limits == Constraints():
             return NO_LIMIT_SHARE
         flash, arena = self._bytes(spec, context)
+        if flash is None and arena is None:
+            return 0.0
         within = ByteLimits(
             max_flash=flash, max_arena=arena, form=context.form,
             kernels=find_board(context.board).kernels,

@@ -57,7 +57,7 @@ class Step:
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of a table, as `COLUMNS` names them."""
-        m, mark = self.measurement, "" if self.kept else " (not kept)"
+        m, mark = self.measurement, "" if self.kept else " (undone)"
         if m is None:
             return (self.stage + mark, "", "", "", "", "", "", self.note)
         return (
@@ -90,16 +90,19 @@ class History:
         return [step.to_dict() for step in self.measured()]
 
     def table(self, title: str = "") -> Any:
-        """Return a rich table; sizes that break a limit are red."""
+        """Return a rich table; the notes are too long for it."""
         from rich.table import Table
 
         table = Table(title=title or None, title_justify="left")
-        for name in COLUMNS:
-            right = name not in ("stage", "note")
-            table.add_column(name, justify="right" if right else "left", overflow="fold")
+        for name in COLUMNS[:-1]:
+            table.add_column(name, justify="left" if name == "stage" else "right", no_wrap=True)
         for step in self.steps:
-            table.add_row(*step.row(), style=None if step.kept else "dim")
+            table.add_row(*step.row()[:-1], style=None if step.kept else "dim")
         return table
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what there is to say about single stages."""
+        return tuple(f"{step.stage}: {step.note}" for step in self.steps if step.note)
 
     def waterfall(self) -> Any:
         """Return the figure of accuracy and costs, stage by stage."""

@@ -66,6 +66,8 @@ def print_result(result: OptimizeResult, out: Path) -> None:
 
     console = Console()
     console.print(result.outcome.history.table("by validation samples"))
+    for note in result.outcome.history.notes():
+        console.print(note, highlight=False, markup=False)
     table = Table("requirement", "asked for", "got", "", title="by test samples, looked at once")
     for name, limit, got, verdict in asked_rows(result):
         table.add_row(name, limit, got, verdict, style="bold red" if verdict == "missed" else None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +85,7 @@ def start_tracking(uri: str, out: Path, plan: Plan) -> Iterator[Tracker]:
 
 
 def _open(uri: str, out: Path, plan: Plan) -> tuple[Any, str]:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine
     try:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
@@ -91,6 +94,8 @@ def _open(uri: str, out: Path, plan: Plan) -> tuple[Any, str]:
             "--track needs MLflow: pip install 'tinyml-course[production]' in the course's .venv "
             f"({missing})"
         ) from None
+    for chatter in ("mlflow", "alembic"):
+        logging.getLogger(chatter).setLevel(logging.WARNING)
     try:
         client = MlflowClient(tracking_uri=_resolve(uri, out))
         found = client.get_experiment_by_name(EXPERIMENT)

@@ -19,6 +19,7 @@ from tinyml_course.plots.style import (
     new_figure,
 )
 
+UNDER_WORDS = {"boxstyle": "square,pad=0.05", "facecolor": "white", "edgecolor": "none"}
 ROOM = 1.6
 """Space above the tallest bar on a logarithmic axis, as a factor."""
 
@@ -119,7 +120,7 @@ def _draw_bytes(axes: Axes, bars: Sequence[Bar], figure: Callable[[Bar], int], c
         )  # fmt: skip
         axes.annotate(
             f"{size:.3g}", (place, size), xytext=(0, 2), textcoords="offset points", ha="center",
-            fontsize=9, color=INK if bar.kept else MUTED,
+            fontsize=9, color=INK if bar.kept else MUTED, bbox=UNDER_WORDS,
         )  # fmt: skip
     axes.set_yscale("log")
     axes.set_ylim(sizes.min() / 2, sizes.max() * ROOM)
