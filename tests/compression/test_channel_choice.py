@@ -111,6 +111,20 @@ def test_importance_can_outweigh_bytes():
     assert not kept["c1"].all()
 
 
+def test_relative_importance_does_not_use_a_layer_up():
+    """Equal scores empty the layer that weighs most; as shares of their layer they spare it."""
+    even = {name: np.ones(width) for name, width in group_widths(BASELINE).items()}
+    limits = ByteLimits(max_flash=6144, max_arena=6144)
+
+    absolute, relative = (
+        choose_within(BASELINE, even, limits, relative=relative) for relative in (False, True)
+    )
+
+    assert absolute["c1"].sum() <= 3  # of 32
+    assert min(mask.sum() for mask in relative.values()) >= 6
+    assert max(limits.loads(pruned_spec(BASELINE, relative))) <= 1
+
+
 def test_limits_that_no_width_meets_are_refused():
     """The message says what the narrowest network takes."""
     with pytest.raises(ValueError, match=r"with 2 channels in every group it still takes [\d,]+ B"):

@@ -80,7 +80,12 @@ def choose_widths(scores: Scores, widths: Mapping[str, int]) -> Masks:
 
 
 def choose_within(
-    spec: ArchSpec, scores: Scores, limits: ByteLimits, *, at_least: int = 2
+    spec: ArchSpec,
+    scores: Scores,
+    limits: ByteLimits,
+    *,
+    at_least: int = 2,
+    relative: bool = False,
 ) -> Masks:
     """Return which channels stay so that the network keeps within `limits`.
 
@@ -98,6 +103,9 @@ def choose_within(
         What to meet.
     at_least : int, default 2
         Channels that every group keeps.
+    relative : bool, default False
+        Count importance as a share of what the group still has, so that the last channels of a
+        layer become dear: for scores that say nothing about how much the layer matters.
 
     Raises
     ------
@@ -121,7 +129,10 @@ def choose_within(
                 f"{arena:,} B of arena; allow more bytes or begin with fewer or strided layers"
             )
         useful = {name for name, saving in savings.items() if saving > 0} or set(savings)
-        price = {n: _weakest(scores[n], widths[n]) / max(savings[n], 1e-12) for n in useful}
+        price = {
+            name: _weakest(scores[name], widths[name], relative) / max(savings[name], 1e-12)
+            for name in useful
+        }
         widths[min(sorted(price), key=price.__getitem__)] -= 1
     return choose_widths(scores, {name: widths[name] for name in scores})
 
@@ -220,6 +231,7 @@ def _weakest_first(score: NDArray[np.float64]) -> list[int]:
     return [int(place) for place in np.argsort(score, kind="stable")]
 
 
-def _weakest(score: NDArray[np.float64], width: int) -> float:
-    """Return the lowest of the `width` highest scores."""
-    return float(np.sort(score)[len(score) - width])
+def _weakest(score: NDArray[np.float64], width: int, relative: bool) -> float:
+    """Return the lowest of the `width` highest scores; relative to their sum, if asked for."""
+    left = np.sort(score)[len(score) - width :]
+    return float(left[0] / (left.sum() or 1.0) if relative else left[0])

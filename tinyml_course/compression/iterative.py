@@ -104,7 +104,9 @@ def prune_iteratively(
     steps : int, default 3
         How often to prune.
     criterion : {'taylor', 'bn-scale', 'l1'}
-        How channels are scored; 'l1' scores are balanced between groups first.
+        How channels are scored. Taylor importance is in nats and compares between groups; of
+        the other two, limits in bytes weigh a channel's share of its group, and 'l1' scores are
+        balanced before a share of all channels is chosen.
     epochs : int, default 10
         Of each training.
     seed : int, default 0
@@ -129,7 +131,7 @@ def prune_iteratively(
     """
     _check(target, spec, steps)
     retrain = tune or _fitter(train, epochs)
-    choose = _chooser(target, spec, steps, at_least)
+    choose = _chooser(target, spec, steps, at_least=at_least, relative=criterion != "taylor")
     done: list[PruningStep] = []
     for step in tqdm(range(steps), desc="pruning", unit="step", disable=not progress):
         scores = _comparable(score_channels(model, criterion, train), criterion)
@@ -144,14 +146,19 @@ def prune_iteratively(
 
 
 def _chooser(
-    target: float | ByteLimits, first: ArchSpec | None, steps: int, at_least: int
+    target: float | ByteLimits,
+    first: ArchSpec | None,
+    steps: int,
+    *,
+    at_least: int,
+    relative: bool,
 ) -> Callable[[Scores, ArchSpec | None, int], Masks]:
     """Return what tells from scores, the present specification and a step's number what stays."""
     begun: list[int] = []
 
     def within(scores: Scores, now: ArchSpec | None, step: int) -> Masks:
         limits = target.approach(first, (step + 1) / steps)
-        return choose_within(now, scores, limits, at_least=at_least)
+        return choose_within(now, scores, limits, at_least=at_least, relative=relative)
 
     def share(scores: Scores, _: ArchSpec | None, step: int) -> Masks:
         count = sum(map(len, scores.values()))
