@@ -59,18 +59,6 @@ def test_widest_sister_uses_the_limits():
         assert beyond == widest or LIMITED.constraints.violations(LIMITED.cost(beyond))
 
 
-def test_networks_are_let_in_by_and_by():
-    """A training begins with eight networks, keeps them a while, and ends with the whole pool."""
-    sandwich = Sandwich(TINY, pool=128)
-    counts = [sandwich.admitted(share) for share in np.linspace(0, 1, 101)]
-    assert counts[0] == counts[15] == 8
-    assert counts[70] == counts[100] == 128
-    assert counts == sorted(counts)
-    rng = np.random.default_rng(0)
-    early = {spec for _ in range(50) for spec in sandwich.draw(rng, 0.0)[2:]}
-    assert len(early) <= 8
-
-
 def test_impossible_limits_name_the_tightest():
     """Where no network is feasible, the message says which limit excludes them."""
     cost = TINY.cost(draw_feasible(TINY, np.random.default_rng(0)))

@@ -30,7 +30,7 @@ def member(seed: int):
 def test_taken_weights_are_the_networks_parameters(seed):
     """A network takes the filters and biases that the cost model counts, and scales."""
     spec = member(seed)
-    taken = take_weights(DEFAULT_SPACE, WEIGHTS, spec)
+    taken = take_weights(WEIGHTS, spec)
     scales = sum(value.size for name, value in taken.items() if name.endswith("gamma"))
     assert sum(value.size for value in taken.values()) - scales == (
         estimate_cost(arch_graph(spec)).parameters
@@ -45,7 +45,7 @@ def test_networks_that_differ_have_different_paths(seed, other):
     paths = [find_path(DEFAULT_SPACE, spec) for spec in (a, b)]
     same = all(
         np.array_equal(getattr(paths[0], part), getattr(paths[1], part))
-        for part in ("blocks", "head")
+        for part in ("blocks", "hidden")
     )
     assert same == (canonical_hash(a) == canonical_hash(b))
 
@@ -56,7 +56,7 @@ def test_a_narrow_network_is_part_of_a_wide_one():
         DEFAULT_SPACE.settle(from_code(code, classes=10).layers, 0)
         for code in ("c8k3 c12k3", "c16k5 c24k5")
     )
-    small, large = (take_weights(DEFAULT_SPACE, WEIGHTS, spec) for spec in (narrow, wide))
+    small, large = (take_weights(WEIGHTS, spec) for spec in (narrow, wide))
     assert np.array_equal(small["0/conv"], large["0/conv"][1:4, 1:4, :, :8])
     assert np.array_equal(small["1/conv"], large["1/conv"][1:4, 1:4, :8, :12])
     assert small["output"].tolist() == large["output"][:12].tolist()
@@ -65,15 +65,15 @@ def test_a_narrow_network_is_part_of_a_wide_one():
 def test_taken_weights_are_copies():
     """Whoever changes what was taken leaves the shared arrays alone."""
     before = WEIGHTS["0/conv"].copy()
-    take_weights(DEFAULT_SPACE, WEIGHTS, gesture_net(10))["0/conv"] += 1
+    take_weights(WEIGHTS, gesture_net(10))["0/conv"] += 1
     assert np.array_equal(WEIGHTS["0/conv"], before)
 
 
 def test_places_beyond_the_last_block_are_left_out():
-    """A network of four blocks leaves the fifth place out, and has the head of its last block."""
+    """A network of four blocks leaves the fifth place out."""
     path = find_path(DEFAULT_SPACE, gesture_net(10))
-    assert path.blocks[4].tolist() == [len(branches(DEFAULT_SPACE, 4)), 0, 0, 0, 0, 0, 0]
-    assert path.head.tolist() == [32, 0]
+    assert path.blocks[4].tolist() == [len(branches(DEFAULT_SPACE, 4)), 0, 0, 0, 0, 0]
+    assert path.hidden == 0
     assert path.blocks[:4, Column.WIDTH].tolist() == [8, 16, 32, 56]
     with pytest.raises(ValueError, match="not in the supernet's space"):
         find_path(DEFAULT_SPACE, gesture_net(3))

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 THREADS = 2
-"""Threads inside one TensorFlow operator; results do not depend on it."""
+"""Threads inside one TensorFlow operator, and operators at a time; results do not depend on it."""
 
 
 def prepare_environment() -> None:
@@ -23,7 +23,7 @@ def prepare_environment() -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(THREADS))
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(THREADS))
 
 
 @contextmanager

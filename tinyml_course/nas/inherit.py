@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyml_course.core.arch import place_blocks
+from tinyml_course.nas.prototypes import fit_prototypes
 from tinyml_course.nas.weight_sharing import Weights, take_weights
 from tinyml_course.training.build import build
 
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from tinyml_course.nas.supernet import Supernet
 
 
-def inherit(supernet: Supernet, spec: ArchSpec, calibration: NDArray[np.float32]) -> Any:
+def inherit(
+    supernet: Supernet,
+    spec: ArchSpec,
+    calibration: NDArray[np.float32],
+    *,
+    labels: NDArray[Any] | None = None,
+) -> Any:
     """Return `spec` as a Keras model that computes what the supernet does on its path.
 
     Parameters
@@ -27,6 +34,8 @@ def inherit(supernet: Supernet, spec: ArchSpec, calibration: NDArray[np.float32]
         Network of its space.
     calibration : (M, H, W, C) float32
         Training images; their statistics become those of the normalisations.
+    labels : (M,) int, optional
+        Their classes. If given, the last layer is fitted to them, as for a score.
 
     Returns
     -------
@@ -36,7 +45,7 @@ def inherit(supernet: Supernet, spec: ArchSpec, calibration: NDArray[np.float32]
     scored = supernet.calibrated(
         spec, supernet.load_images(calibration[:1], calibration=calibration)
     )
-    weights = take_weights(supernet.space, supernet.weights, spec)
+    weights = take_weights(supernet.weights, spec)
     model = build(spec)
     for place, block in enumerate(place_blocks(spec)):
         op = block.layer.op
@@ -47,7 +56,11 @@ def inherit(supernet: Supernet, spec: ArchSpec, calibration: NDArray[np.float32]
             _fill(model, layer, weights, name, scored.statistics[place, stage])
     if spec.hidden:
         model.get_layer("h").set_weights([weights["hidden"], weights["hidden/bias"]])
-    model.get_layer("out").set_weights([weights["output"], weights["output/bias"]])
+    last = [weights["output"], weights["output/bias"]]
+    if labels is not None:
+        features = scored.features[: len(calibration)]
+        last = list(fit_prototypes(features, labels, classes=spec.classes))
+    model.get_layer("out").set_weights(last)
     return model
 
 

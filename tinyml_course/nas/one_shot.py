@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm.auto import tqdm
 
+from tinyml_course.core.environment import THREADS
 from tinyml_course.core.types import GestureSet
 from tinyml_course.nas.front import objectives
 from tinyml_course.nas.nsga2 import NSGA2, rank_fronts
@@ -51,16 +53,20 @@ def search_estimates(
     problem : Problem
         The strategy's.
     score : callable
-        Such as a `Scorer`.
+        Such as a `Scorer`; called for several networks at a time.
     count : int
         Networks; fewer where the space is exhausted.
     progress : bool, default True
         Show a progress bar.
     """
     found: list[Scored] = []
-    with tqdm(total=count, desc="estimates", unit="net", disable=not progress) as bar:
+    with (
+        ThreadPoolExecutor(THREADS) as threads,
+        tqdm(total=count, desc="estimates", unit="net", disable=not progress) as bar,
+    ):
         while len(found) < count and (specs := strategy.ask(min(BATCH, count - len(found)))):
-            batch = [_score(problem, spec, score(spec)) for spec in specs]
+            scores = threads.map(score, specs)
+            batch = [_score(problem, *pair) for pair in zip(specs, scores, strict=True)]
             strategy.tell([scored.trial for scored in batch])
             found += batch
             bar.update(len(batch))

@@ -21,12 +21,11 @@ class Column(IntEnum):
     """What each column of `Path.blocks` holds."""
 
     BRANCH = 0
-    BANK = 1
-    WIDTH = 2
-    KERNEL = 3
-    RELU6 = 4
-    SKIP = 5
-    POOL = 6
+    WIDTH = 1
+    KERNEL = 2
+    RELU6 = 3
+    SKIP = 4
+    POOL = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +34,15 @@ class Path:
 
     Attributes
     ----------
-    blocks : (D, 7) int32
+    blocks : (D, 6) int32
         A row for each of the D places of the deepest network; columns as in `Column`. BRANCH
-        counts `branches`; the number after the last branch leaves the place out. BANK counts
-        `banks`.
-    head : (2,) int32
-        Number of the head (`head_number`), units of the hidden dense layer (0 for none).
+        counts `branches`; the number after the last branch leaves the place out.
+    hidden : int32
+        Units of the hidden dense layer, 0 for none.
     """
 
     blocks: NDArray[np.int32]
-    head: NDArray[np.int32]
+    hidden: np.int32
 
 
 def branches(space: SearchSpace, place: int) -> tuple[tuple[OpKind, int], ...]:
@@ -58,60 +56,6 @@ def branches(space: SearchSpace, place: int) -> tuple[tuple[OpKind, int], ...]:
     """
     strides = (1, 2) if "stride" in space.downsampling else (1,)
     return tuple(product(space.operations if place else space.stem, strides))
-
-
-def banks(space: SearchSpace) -> tuple[tuple[int, int], ...]:
-    """Return which blocks have weights of their own: by scale, and by order at that scale.
-
-    The scale counts how often the map was halved before the block, the order counts the blocks
-    before it at the same scale.
-
-    Examples
-    --------
-    >>> from tinyml_course.nas.space import SearchSpace
-    >>> banks(SearchSpace(min_depth=1, max_depth=3))
-    ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0))
-    """
-    halvings = space.max_depth if {"stride", "pool"} & set(space.downsampling) else 1
-    return tuple(
-        (scale, order) for scale in range(halvings) for order in range(space.max_depth - scale)
-    )
-
-
-def find_banks(spec: ArchSpec) -> tuple[tuple[int, int], ...]:
-    """Return scale and order of each block of `spec`.
-
-    Examples
-    --------
-    >>> from tinyml_course.core.arch import gesture_net
-    >>> find_banks(gesture_net(10))
-    ((0, 0), (1, 0), (2, 0), (2, 1))
-    """
-    found, scale, order = [], 0, 0
-    for block in place_blocks(spec):
-        found.append((scale, order))
-        halves = block.layer.stride > 1 or block.layer.pool > 1
-        scale, order = (scale + 1, 0) if halves else (scale, order + 1)
-    return tuple(found)
-
-
-def head_kinds(space: SearchSpace) -> tuple[OpKind, ...]:
-    """Return the operations that a last block may have, each once."""
-    return tuple(dict.fromkeys((*space.stem, *space.operations)))
-
-
-def head_number(space: SearchSpace, spec: ArchSpec) -> int:
-    """Return which of the supernet's heads `spec` uses: by bank and operation of its last block.
-
-    Examples
-    --------
-    >>> from tinyml_course.core.arch import gesture_net
-    >>> from tinyml_course.nas.space import DEFAULT_SPACE
-    >>> head_number(DEFAULT_SPACE, gesture_net(10))  # bank 10, the third operation of three
-    32
-    """
-    kinds, last = head_kinds(space), find_banks(spec)[-1]
-    return banks(space).index(last) * len(kinds) + kinds.index(spec.layers[-1].op)
 
 
 def find_path(space: SearchSpace, spec: ArchSpec) -> Path:
@@ -134,16 +78,14 @@ def find_path(space: SearchSpace, spec: ArchSpec) -> Path:
     blocks = np.zeros((space.max_depth, len(Column)), np.int32)
     for place in range(space.max_depth):
         blocks[place, Column.BRANCH] = len(branches(space, place))
-    found = find_banks(spec)
     for place, block in enumerate(place_blocks(spec)):
         layer = block.layer
         blocks[place] = (
             branches(space, place).index((layer.op, layer.stride)),
-            banks(space).index(found[place]),
             block.inner_shape[2],
             layer.kernel,
             layer.activation == "relu6",
             layer.skip,
             layer.pool > 1,
         )
-    return Path(blocks, np.array([head_number(space, spec), spec.hidden], np.int32))
+    return Path(blocks, np.int32(spec.hidden))

@@ -1,10 +1,15 @@
-"""Scoring with shared weights: each network is measured under statistics of its own."""
+"""Scoring with shared weights: each network gets statistics and a last layer of its own.
+
+Both come from training samples, in closed form. The shared last layer has to serve networks whose
+features mean different things; what a network's filters are worth shows only under its own.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -13,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from tinyml_course.core.environment import THREADS
 from tinyml_course.core.types import GestureSet
 from tinyml_course.data import stratified_subset
+from tinyml_course.nas.prototypes import fit_prototypes
 from tinyml_course.nas.supernet import ScoringImages, Supernet
 from tinyml_course.nas.trial import Evaluation
 from tinyml_course.nas.weight_sharing import Weights
@@ -23,8 +30,8 @@ if TYPE_CHECKING:
     from tinyml_course.core.arch import ArchSpec
     from tinyml_course.nas.space import SearchSpace
 
-CALIBRATION_IMAGES = 128
-"""Training images behind the statistics of a normalisation, about; each class equally often."""
+CALIBRATION = 420
+"""Training samples behind statistics and last layer, about; each class equally often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +60,7 @@ class Scorer:
     train, validation : GestureSet
         The first calibrates, the second is classified.
     calibration : int
-        Training images behind the statistics, about.
+        Training samples behind statistics and last layer, about.
     """
 
     def __init__(
@@ -62,17 +69,28 @@ class Scorer:
         train: GestureSet,
         validation: GestureSet,
         *,
-        calibration: int = CALIBRATION_IMAGES,
+        calibration: int = CALIBRATION,
     ) -> None:
         self.supernet = supernet
-        self._labels = validation.labels
+        self._labels, self._classes = validation.labels, len(train.class_names)
+        chosen = calibration_samples(train, calibration)
+        self._known = chosen.labels
         self._images: ScoringImages = supernet.load_images(
-            validation.images, calibration=calibration_images(train, calibration)
+            validation.images, calibration=chosen.images
         )
 
     def __call__(self, spec: ArchSpec) -> Estimate:
-        """Return the estimate of one network."""
-        logits = self.supernet.calibrated(spec, self._images).logits.astype(np.float64)
+        """Return the estimate of one network.
+
+        A hidden layer is left out where the space allows it: the one that all networks share
+        distorts what their blocks are worth more than a hidden layer of its own adds.
+        """
+        if 0 in self.supernet.space.hidden:
+            spec = replace(spec, hidden=0)
+        features = self.supernet.calibrated(spec, self._images).features
+        known, asked = np.split(features, [len(self._known)])
+        weights, bias = fit_prototypes(known, self._known, classes=self._classes)
+        logits = asked.astype(np.float64) @ weights + bias
         shifted = logits - logits.max(axis=1, keepdims=True)
         chosen = shifted[np.arange(len(shifted)), self._labels]
         return Estimate(
@@ -83,16 +101,27 @@ class Scorer:
     def score(
         self, specs: Iterable[ArchSpec], *, total: int | None = None, progress: bool = True
     ) -> Iterator[Estimate]:
-        """Yield the estimate of each network as soon as it is known."""
-        for spec in tqdm(specs, desc="scoring", unit="net", total=total, disable=not progress):
-            yield self(spec)
+        """Yield the estimate of each network as soon as it is known, in the order of `specs`."""
+        threads = ThreadPoolExecutor(THREADS)
+        try:
+            yield from tqdm(
+                threads.map(self, specs), desc="scoring", unit="net", total=total,
+                disable=not progress,
+            )  # fmt: skip
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def calibration_samples(train: GestureSet, count: int) -> GestureSet:
+    """Return about `count` training samples, each class equally often; always the same ones."""
+    smallest = int(np.bincount(train.labels, minlength=len(train.class_names)).min())
+    per_class = min(max(1, round(count / len(train.class_names))), smallest)
+    return stratified_subset(train, per_class=per_class, seed=0)
 
 
 def calibration_images(train: GestureSet, count: int) -> NDArray[np.float32]:
-    """Return about `count` training images, each class equally often; always the same ones."""
-    smallest = int(np.bincount(train.labels, minlength=len(train.class_names)).min())
-    per_class = min(max(1, round(count / len(train.class_names))), smallest)
-    return stratified_subset(train, per_class=per_class, seed=0).images
+    """Return the images of `calibration_samples`."""
+    return calibration_samples(train, count).images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,14 +139,14 @@ class SupernetEvaluator:
     train, validation : GestureSet
         Two parts of the training data. The test set is no part of a search.
     calibration : int
-        Training images behind the statistics of the normalisations, about.
+        Training samples behind statistics and last layer, about.
     """
 
     space: SearchSpace
     weights: Weights = field(repr=False)
     train: GestureSet = field(repr=False)
     validation: GestureSet = field(repr=False)
-    calibration: int = CALIBRATION_IMAGES
+    calibration: int = CALIBRATION
 
     @property
     def fidelity(self) -> float:

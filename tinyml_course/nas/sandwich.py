@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -49,12 +50,8 @@ def set_widths(space: SearchSpace, spec: ArchSpec, change: Callable[[int], int])
     return space.settle(layers, spec.hidden)
 
 
-POOL = 400
+POOL = 1200
 """Feasible networks that a sandwich draws once, to choose from in every step."""
-
-FIRST, HOLD, OPEN = 8, 0.15, 0.7
-"""Networks at the beginning, the share of the training that they are kept for, and the share after
-which all are trained on; between the two, their number grows by equal factors."""
 
 
 class Sandwich:
@@ -65,8 +62,9 @@ class Sandwich:
     space exceeds any chip; so a random feasible network is drawn, and its widest and narrowest
     feasible sisters stand for the ends.
 
-    Networks that differ in kind pull shared filters apart, and among hundreds of them nothing is
-    learnt for long; so the training begins with a few, and lets in more as it goes on.
+    Deep networks are drawn more often, in proportion to their depth: few of them are feasible, and
+    the weights of a late place are trained by those alone that reach it. Drawn as they come, they
+    would be undertrained, and a ranking would find the shallow ones better than they are.
 
     Parameters
     ----------
@@ -95,27 +93,15 @@ class Sandwich:
         rng = np.random.default_rng([seed, 2])
         self.problem, self.random = problem, random
         self._pool = [draw_feasible(problem, rng) for _ in range(pool)]
+        depths = np.array([len(spec.layers) for spec in self._pool])
+        shares = depths / np.bincount(depths)[depths]
+        self._shares = shares / shares.sum()
         self._ends: dict[int, tuple[ArchSpec, ArchSpec]] = {}
 
-    def admitted(self, share: float) -> int:
-        """Return how many networks take part after a share of the training, in [0, 1]."""
-        pool = len(self._pool)
-        first = min(FIRST, pool)
-        progress = min(max((share - HOLD) / (OPEN - HOLD), 0.0), 1.0)
-        return round(first * (pool / first) ** progress)
-
-    def draw(self, rng: np.random.Generator, share: float = 1.0) -> tuple[ArchSpec, ...]:
-        """Return the widest, the narrowest, and the random networks of a step.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Chooses among the networks admitted.
-        share : float, default 1.0
-            Of the training that is over.
-        """
-        count = self.admitted(share)
-        number, *between = (int(i) for i in rng.integers(count, size=1 + self.random))
+    def draw(self, rng: np.random.Generator) -> tuple[ArchSpec, ...]:
+        """Return the widest, the narrowest, and the random networks of a step."""
+        drawn = rng.choice(len(self._pool), size=1 + self.random, p=self._shares)
+        number, *between = (int(i) for i in drawn)
         if number not in self._ends:
             spec = self._pool[number]
             self._ends[number] = (self.widest(spec), self.narrowest(spec))
@@ -123,11 +109,12 @@ class Sandwich:
 
     def widest(self, spec: ArchSpec) -> ArchSpec:
         """Return `spec` with all widths raised by as many choices as the constraints allow."""
-        for steps in reversed(range(len(self.problem.space.widths))):
-            wider = set_widths(self.problem.space, spec, lambda rank, n=steps: rank + n)
-            if self._fits(wider):
-                return wider
-        return spec
+        space = self.problem.space
+        wider = [
+            set_widths(space, spec, lambda rank, n=n: rank + n) for n in range(len(space.widths))
+        ]
+        too_wide = bisect_left(wider[1:], True, key=lambda network: not self._fits(network))
+        return wider[too_wide]
 
     def narrowest(self, spec: ArchSpec) -> ArchSpec:
         """Return `spec` with the narrowest choice at every place, or `spec` if that is too large.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyml_course.core.environment import load_tensorflow
+from tinyml_course.core.environment import THREADS, load_tensorflow
 from tinyml_course.nas.path import Column, find_path
 from tinyml_course.nas.supernet_graph import SupernetGraph, Unfolded, unfold
 from tinyml_course.nas.weight_sharing import Weights, initial_weights, weight_shapes
@@ -26,12 +27,15 @@ class Calibrated:
     Attributes
     ----------
     logits : (N, K) float32
-        Of the images asked about.
+        Of the images asked about, by the shared last layer.
+    features : (M + N, F) float32
+        Inputs of the last layer: of the images that calibrate, then of those asked about.
     statistics : (D, 2, 2, C) float32
         Place, normalisation in the block, mean and variance, channel; 0 where there is none.
     """
 
     logits: NDArray[np.float32]
+    features: NDArray[np.float32]
     statistics: NDArray[np.float32]
 
 
@@ -95,10 +99,6 @@ class Supernet:
             name: tf.Variable(value, name=name.replace("/", "_"), dtype=tf.float32)
             for name, value in weights.items()
         }
-        self._sums = {
-            name: tf.Variable(tf.zeros_like(v), trainable=False)
-            for name, v in self._variables.items()
-        }
         self._graph = SupernetGraph(space, self._variables)
         self._side = max(space.kernels)
         height, width, channels = space.input_shape
@@ -108,13 +108,14 @@ class Supernet:
             tf.TensorSpec([None, -(-height // 2), -(-width // 2), taps]),
         )
         labels, rows = tf.TensorSpec([None], tf.int32), [space.max_depth, len(Column)]
-        path = [tf.TensorSpec(rows, tf.int32), tf.TensorSpec([2], tf.int32)]
-        self._add = tf.function(
-            self._add_gradient, input_signature=[images, labels, *path], autograph=False
+        path = [tf.TensorSpec(rows, tf.int32), tf.TensorSpec([], tf.int32)]
+        self._step = tf.function(
+            self._loss_and_gradient, input_signature=[images, labels, *path], autograph=False
         )
+        self._mean = tf.function(_average, autograph=False)
         count = tf.TensorSpec([], tf.int32)
         self._score = tf.function(
-            self._graph.logits, input_signature=[images, *path, count], autograph=False
+            self._graph.outputs, input_signature=[images, *path, count], autograph=False
         )
 
     @property
@@ -126,7 +127,7 @@ class Supernet:
     def traced(self) -> tuple[int, int]:
         """How often the gradient and the score were traced: each once, however many networks."""
         return (
-            self._add.experimental_get_tracing_count(),
+            self._step.experimental_get_tracing_count(),
             self._score.experimental_get_tracing_count(),
         )
 
@@ -139,6 +140,8 @@ class Supernet:
         self, images: NDArray[np.float32], labels: NDArray[Any], specs: Sequence[ArchSpec]
     ) -> tuple[list[Any], float]:
         """Return the mean gradient of the networks' losses, and the mean loss in nats.
+
+        Networks are computed side by side, and summed in their order.
 
         Parameters
         ----------
@@ -157,11 +160,11 @@ class Supernet:
             Mean cross-entropy over samples and networks.
         """
         tf = load_tensorflow()
-        for total in self._sums.values():
-            total.assign(tf.zeros_like(total))
         batch = self._unfold(images), tf.constant(labels, tf.int32)
-        losses = [self._add(*batch, *self._tensors(spec)) for spec in specs]
-        return [total / len(specs) for total in self._sums.values()], float(np.mean(losses))
+        with ThreadPoolExecutor(THREADS) as threads:
+            found = list(threads.map(lambda spec: self._step(*batch, *self._tensors(spec)), specs))
+        losses, gradients = zip(*found, strict=True)
+        return self._mean(gradients), float(np.mean(losses))
 
     def load_images(
         self, images: NDArray[np.float32], *, calibration: NDArray[np.float32]
@@ -181,9 +184,13 @@ class Supernet:
 
     def calibrated(self, spec: ArchSpec, images: ScoringImages) -> Calibrated:
         """Return what `spec` says about `images` with the shared weights and its own statistics."""
-        logits, statistics = self._score(images.unfolded, *self._tensors(spec), images.calibration)
+        logits, features, statistics = self._score(
+            images.unfolded, *self._tensors(spec), images.calibration
+        )
         return Calibrated(
-            logits=logits[images.calibration :].numpy(), statistics=statistics.numpy()
+            logits=logits[images.calibration :].numpy(),
+            features=features.numpy(),
+            statistics=statistics.numpy(),
         )
 
     def _unfold(self, images: NDArray[np.float32]) -> Unfolded:
@@ -194,23 +201,23 @@ class Supernet:
     def _tensors(self, spec: ArchSpec) -> tuple[Any, Any]:
         tf = load_tensorflow()
         path = find_path(self.space, spec)
-        return tf.constant(path.blocks), tf.constant(path.head)
+        return tf.constant(path.blocks), tf.constant(path.hidden)
 
-    def _add_gradient(self, images: Any, labels: Any, blocks: Any, head: Any) -> Any:
-        """Add a path's gradient to the sums, and return its loss."""
+    def _loss_and_gradient(self, images: Any, labels: Any, blocks: Any, hidden: Any) -> Any:
+        """Return a path's loss, and its gradient by each shared array: 0 where it has no part."""
         tf = load_tensorflow()
         with tf.GradientTape() as tape:
-            logits, _ = self._graph.logits(images, blocks, head)
+            logits, *_ = self._graph.outputs(images, blocks, hidden)
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
             )
-        found = tape.gradient(loss, self.variables)
-        for total, gradient in zip(self._sums.values(), found, strict=True):
-            if isinstance(gradient, tf.IndexedSlices):
-                total.scatter_add(gradient)
-            elif gradient is not None:
-                total.assign_add(gradient)
-        return loss
+        return loss, tape.gradient(loss, self.variables, unconnected_gradients="zero")
+
+
+def _average(gradients: Sequence[Sequence[Any]]) -> list[Any]:
+    """Return the mean of several networks' gradients, array by array, always in the same order."""
+    tf = load_tensorflow()
+    return [tf.add_n(parts) / len(gradients) for parts in zip(*gradients, strict=True)]
 
 
 def check_weights(space: SearchSpace, weights: Mapping[str, NDArray[np.float32]]) -> None:

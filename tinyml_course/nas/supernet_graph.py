@@ -77,14 +77,16 @@ class SupernetGraph:
         self._side = max(space.kernels)
         self._widest = max(*space.widths, space.input_shape[2])
 
-    def logits(self, images: Unfolded, blocks: Any, head: Any, calibration: Any = None) -> Any:
-        """Return the logits (N, K) of a path, and the statistics (D, 2, 2, C) it normalised by.
+    def outputs(
+        self, images: Unfolded, blocks: Any, hidden: Any, calibration: Any = None
+    ) -> tuple[Any, Any, Any]:
+        """Return what a path computes: logits, what the last layer reads, statistics.
 
         Parameters
         ----------
         images : two float32 tensors
             Batch, unfolded for the largest kernel.
-        blocks, head : int32 tensors
+        blocks, hidden : int32 tensors
             As in `path.Path`.
         calibration : int32 tensor, optional
             How many of the first images give the statistics that all are normalised by. None
@@ -93,6 +95,8 @@ class SupernetGraph:
         Returns
         -------
         logits : (N, K) float32 tensor
+        features : (N, F) float32 tensor
+            Inputs of the last dense layer.
         statistics : (D, 2, 2, C) float32 tensor
             Place, normalisation in the block, mean and variance, channel; 0 where there is none.
         """
@@ -101,13 +105,12 @@ class SupernetGraph:
         for place in range(self._space.max_depth):
             x, statistics = self._block(place, x, blocks[place], calibration)
             found.append(statistics)
-        return self._head(tf.reduce_mean(x, [1, 2]), head), tf.stack(found)
+        return *self._head(tf.reduce_mean(x, [1, 2]), hidden), tf.stack(found)
 
     def _block(self, place: int, x: Any, row: Any, calibration: Any) -> tuple[Any, Any]:
         tf = load_tensorflow()
-        bank = self._bank(place, row)
         ways = [
-            _bind(self._convolve, place, (op, stride), x, (row, bank, calibration))
+            _bind(self._convolve, place, op, stride, x, row, calibration)
             for op, stride in branches(self._space, place)
         ]
         absent = _bind(self._leave_out, place, x)
@@ -116,52 +119,39 @@ class SupernetGraph:
         pooled = tf.cond(row[Column.POOL] > 0, lambda: tf.nn.max_pool2d(y, 2, 2, "SAME"), lambda: y)
         return pooled, statistics
 
-    def _bank(self, place: int, row: Any) -> dict[str, Any]:
-        """Return the shared arrays of a block: gathered, so that gradients touch one bank only."""
-        tf = load_tensorflow()
-        if not place:
-            return {
-                name.removeprefix("0/"): variable
-                for name, variable in self._variables.items()
-                if name.startswith("0/")
-            }
-        return {
-            name: tf.gather(variable, row[Column.BANK])
-            for name, variable in self._variables.items()
-            if name.split("/")[0] in (*self._space.operations, "pointwise")
-        }
-
     def _convolve(
-        self, place: int, way: tuple[str, int], x: Any, given: tuple[Any, dict[str, Any], Any]
+        self, place: int, op: str, stride: int, x: Any, row: Any, calibration: Any
     ) -> tuple[Any, Any]:
         """Return the activations of one operation, and its statistics (2, 2, C)."""
         tf = load_tensorflow()
-        (op, stride), (row, bank, calibration) = way, given
-        filters = self._centre(bank[op], row[Column.KERNEL])
+        name, width = f"{place}/{op}", row[Column.WIDTH]
         if not place and op == "conv":
-            x = self._convolve_image(x, filters, stride, row)
+            x = self._convolve_image(x, name, stride, row)
+            x, found = self._normalise(x, name, row, calibration)
+            return x, tf.stack([found, tf.zeros_like(found)])
+        x = self._map(place, x)
+        inputs = tf.shape(x)[-1]
+        bank = self._centre(name, row[Column.KERNEL])
+        if op == "conv":
+            x = tf.nn.conv2d(x, bank[:, :, :inputs, :width], stride, "SAME")
         else:
-            x = self._map(place, x)
-            filters = filters[:, :, : tf.shape(x)[-1]]
-            if op == "conv":
-                x = tf.nn.conv2d(x, filters[..., : row[Column.WIDTH]], stride, "SAME")
-            else:
-                x = tf.raw_ops.DepthwiseConv2dNative(
-                    input=x, filter=filters, strides=[1, stride, stride, 1], padding="SAME"
-                )
-        x, first = self._normalise(x, bank, op, row, calibration)
+            x = tf.raw_ops.DepthwiseConv2dNative(
+                input=x, filter=bank[:, :, :inputs], strides=[1, stride, stride, 1], padding="SAME"
+            )
+        x, first = self._normalise(x, name, row, calibration)
         if op != "separable":
             return x, tf.stack([first, tf.zeros_like(first)])
-        pointwise = bank["pointwise"][:, :, : tf.shape(x)[-1], : row[Column.WIDTH]]
-        x = tf.nn.conv2d(x, pointwise, 1, "SAME")
-        x, second = self._normalise(x, bank, "pointwise", row, calibration)
+        name = f"{place}/pointwise"
+        x = tf.nn.conv2d(x, self._variables[name][:, :, :inputs, :width], 1, "SAME")
+        x, second = self._normalise(x, name, row, calibration)
         return x, tf.stack([first, second])
 
-    def _convolve_image(self, images: Unfolded, filters: Any, stride: int, row: Any) -> Any:
+    def _convolve_image(self, images: Unfolded, name: str, stride: int, row: Any) -> Any:
         """Return the convolution of unfolded images: a product, with the filter's rim at zero."""
         tf = load_tensorflow()
+        bank = self._centre(name, row[Column.KERNEL])[..., : row[Column.WIDTH]]
         rim = (self._side - row[Column.KERNEL]) // 2
-        flat = tf.pad(filters[..., : row[Column.WIDTH]], [[rim, rim], [rim, rim], [0, 0], [0, 0]])
+        flat = tf.pad(bank, [[rim, rim], [rim, rim], [0, 0], [0, 0]])
         x = images[stride - 1]
         return tf.nn.conv2d(x, tf.reshape(flat, [1, 1, x.shape[-1], -1]), 1, "SAME")
 
@@ -176,18 +166,16 @@ class SupernetGraph:
     def _leave_out(self, place: int, x: Any) -> tuple[Any, Any]:
         return self._map(place, x), load_tensorflow().zeros([NORMS, 2, self._widest])
 
-    def _centre(self, filters: Any, kernel: Any) -> Any:
+    def _centre(self, name: str, kernel: Any) -> Any:
         """Return the (kernel, kernel, C, F) centre of a filter bank."""
         margin = (self._side - kernel) // 2
-        return filters[margin : margin + kernel, margin : margin + kernel]
+        return self._variables[name][margin : margin + kernel, margin : margin + kernel]
 
-    def _normalise(
-        self, x: Any, bank: dict[str, Any], name: str, row: Any, calibration: Any
-    ) -> tuple[Any, Any]:
+    def _normalise(self, x: Any, name: str, row: Any, calibration: Any) -> tuple[Any, Any]:
         """Return the normalised, rectified batch, and mean and variance as (2, widest)."""
         tf = load_tensorflow()
         channels = tf.shape(x)[-1]
-        gamma, beta = (bank[f"{name}/{part}"][:channels] for part in ("gamma", "beta"))
+        gamma, beta = (self._variables[f"{name}/{part}"][:channels] for part in ("gamma", "beta"))
         mean, variance = (), ()
         training = calibration is None
         if not training:
@@ -203,24 +191,25 @@ class SupernetGraph:
         found = (batch_mean, batch_variance) if training else (mean, variance)
         return y, tf.pad(tf.stack(found), [[0, 0], [0, self._widest - channels]])
 
-    def _head(self, features: Any, head: Any) -> Any:
-        """Return the logits of pooled features (N, C), by dense layers of the last block's kind."""
+    def _head(self, pooled: Any, hidden: Any) -> tuple[Any, Any]:
+        """Return logits and features of pooled activations (N, C)."""
         tf = load_tensorflow()
-        last, hidden = head[0], head[1]
-        direct = _bind(self._dense, features, "output", last, self._space.classes)
+
+        def direct() -> tuple[Any, Any]:
+            return self._dense(pooled, "output", self._space.classes), pooled
+
+        def through_hidden() -> tuple[Any, Any]:
+            inner = tf.nn.relu(self._dense(pooled, "hidden", hidden))
+            return self._dense(inner, "hidden/output", self._space.classes), inner
+
         if max(self._space.hidden) == 0:
             return direct()
-
-        def through_hidden() -> Any:
-            inner = tf.nn.relu(self._dense(features, "hidden", last, hidden))
-            return self._dense(inner, "hidden/output", last, self._space.classes)
-
         return tf.cond(hidden > 0, through_hidden, direct)
 
-    def _dense(self, x: Any, name: str, last: Any, units: Any) -> Any:
+    def _dense(self, x: Any, name: str, units: Any) -> Any:
         tf = load_tensorflow()
-        weights = self._variables[name][last, : tf.shape(x)[-1], :units]
-        return tf.matmul(x, weights) + self._variables[f"{name}/bias"][last, :units]
+        weights = self._variables[name][: tf.shape(x)[-1], :units]
+        return tf.matmul(x, weights) + self._variables[f"{name}/bias"][:units]
 
 
 def _bind(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:

@@ -164,7 +164,7 @@ class _Training:
         for start in starts:
             chosen = order[start : start + size]
             now = done + start / len(order)
-            networks = self._sandwich.draw(rng, now / schedule.epochs)
+            networks = self._sandwich.draw(rng)
             gradients, loss = self._supernet.gradients(
                 images[chosen], self._train.labels[chosen], networks
             )
