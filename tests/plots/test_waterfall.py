@@ -37,6 +37,14 @@ def test_limits_are_lines_with_their_values():
     assert "asked 95 %" in [text.get_text() for text in figure.axes[0].texts]
 
 
+def test_limits_lie_within_the_axes():
+    """Far below the smallest file, far above the best accuracy: the axes reach that far."""
+    figure = plot_waterfall(BARS, max_flash=500, max_arena=90_000, min_accuracy=0.999)
+    for axes, limit in zip(figure.axes, (99.9, 500 / 1024, 90_000 / 1024), strict=True):
+        low, high = axes.get_ylim()
+        assert low < limit < high
+
+
 def test_nothing_to_draw_is_an_error():
     """No stage, no picture."""
     with pytest.raises(ValueError, match="at least one"):

@@ -25,10 +25,9 @@ NO_LIMIT_SHARE = 0.5
 class Distill(Stage):
     """Learn from a strong network's softened answers.
 
-    The teacher is the most accurate float network of the run, before anything was removed from
-    it. Where the state is the teacher itself, the student is a new and evenly narrower network,
-    whose costs are `headroom` times the limits; where the state is smaller already, or aware of
-    quantization, the student is the state, which trains on.
+    The teacher is the float network that the run trained first. Where the state is the teacher,
+    the student is a new and evenly narrower network, whose costs are `headroom` times the limits;
+    where the state is smaller already, or aware of quantization, it trains on itself.
 
     Attributes
     ----------

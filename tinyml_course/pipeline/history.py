@@ -86,8 +86,8 @@ class History:
         return tuple(step for step in self.steps if step.measurement is not None)
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return one object a stage, as plain values for JSON."""
-        return [step.to_dict() for step in self.measured()]
+        """Return one object a stage, as plain values for JSON; an untrained one has no figures."""
+        return [step.to_dict() for step in self.steps]
 
     def table(self, title: str = "") -> Any:
         """Return a rich table; the notes are too long for it."""

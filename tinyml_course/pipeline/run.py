@@ -165,7 +165,6 @@ class _Place:
     number: int
     state: State
     measured: Measured | None = None
-    teacher: tuple[float, FloatState] | None = None
     steps: tuple[Step, ...] = ()
 
 
@@ -220,13 +219,11 @@ class _Runner:
     def _take(self, place: _Place, stage: Stage) -> _Place:
         """Return the place behind a stage that has run, or was taken back."""
         finished, step = self._finish(place, stage)
-        teacher = place.teacher
-        if isinstance(finished.state, FloatState) and finished.measured:
-            self._baseline = self._baseline or finished.state
-            teacher = _better(teacher, finished.measured.measurement.accuracy, finished.state)
+        if self._baseline is None and isinstance(finished.state, FloatState):
+            self._baseline = finished.state
         after = _Place(
             number=place.number + 1, state=finished.state, measured=finished.measured,
-            teacher=teacher, steps=(*place.steps, step),
+            steps=(*place.steps, step),
         )  # fmt: skip
         harm = self._harm(place, after)
         if harm:
@@ -255,7 +252,7 @@ class _Runner:
         plan = self._plan
         context = Context(
             samples=plan.samples, requirements=plan.requirements, board=plan.board, seed=seed,
-            form=plan.form, teacher=place.teacher and place.teacher[1], progress=self._progress,
+            form=plan.form, teacher=self._baseline, progress=self._progress,
         )  # fmt: skip
         began = time.perf_counter()
         state = stage(place.state, context)
@@ -317,10 +314,3 @@ class _Runner:
             misses=self._misses(end),
             history=History(steps=end.steps, requirements=self._plan.requirements),
         )
-
-
-def _better(
-    teacher: tuple[float, FloatState] | None, accuracy: float, state: FloatState
-) -> tuple[float, FloatState]:
-    """Return the more accurate of two teachers; the earlier one where they are equal."""
-    return (accuracy, state) if teacher is None or accuracy > teacher[0] else teacher

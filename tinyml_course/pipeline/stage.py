@@ -32,7 +32,7 @@ class Context:
     form : {'slim', 'aware', 'calibrated'}
         The file that the pipeline ends in, as in `nas.costs.measure_cost`.
     teacher : FloatState or None
-        The most accurate float network so far, before anything was removed from it.
+        The float network that was trained first: strong, and nothing removed from it.
     progress : bool
         Show progress bars.
     """

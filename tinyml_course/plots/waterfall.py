@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,12 +80,10 @@ def plot_waterfall(
     )
     with course_style():
         _draw_accuracy(top, bars, min_accuracy)
-        _draw_bytes(middle, bars, lambda bar: bar.model_bytes, PALETTE[0])
-        _draw_bytes(bottom, bars, lambda bar: bar.arena_bytes, PALETTE[2])
-        for axes, name, limit in ((middle, "file", max_flash), (bottom, "arena", max_arena)):
-            axes.set_ylabel(f"{name}, KB")
-            if limit:
-                _draw_limit(axes, limit / 1024, f"limit {limit / 1024:.4g} KB")
+        _draw_bytes(middle, bars, [bar.model_bytes for bar in bars], PALETTE[0], max_flash)
+        _draw_bytes(bottom, bars, [bar.arena_bytes for bar in bars], PALETTE[2], max_arena)
+        middle.set_ylabel("file, KB")
+        bottom.set_ylabel("arena, KB")
         bottom.set_xlim(-0.6, len(bars) + 0.55)  # limits bear their names on the right
         bottom.set_xticks(range(len(bars)), [bar.stage for bar in bars])
     return figure
@@ -105,14 +103,16 @@ def _draw_accuracy(axes: Axes, bars: Sequence[Bar], asked: float | None) -> None
         )  # fmt: skip
     if asked is not None:
         _draw_limit(axes, 100 * asked, f"asked {100 * asked:.4g} %")
-    low = min([*values, *([100 * asked] if asked is not None else [])])
-    axes.set_ylim(max(0.0, low - 2), min(104.0, values.max() + 3))
+    shown = [*values, *([100 * asked] if asked is not None else [])]
+    axes.set_ylim(max(0.0, min(shown) - 2), min(104.0, max(shown) + 3))
     axes.set_ylabel("accuracy, %")
 
 
-def _draw_bytes(axes: Axes, bars: Sequence[Bar], figure: Callable[[Bar], int], colour: str) -> None:
-    """Draw a bar a stage on a logarithmic axis, each with its height."""
-    sizes = np.array([figure(bar) / 1024 for bar in bars])
+def _draw_bytes(
+    axes: Axes, bars: Sequence[Bar], heights: Sequence[int], colour: str, limit: int | None
+) -> None:
+    """Draw a bar a stage on a logarithmic axis, each with its height, and the limit."""
+    sizes = np.array(heights) / 1024
     for place, (bar, size) in enumerate(zip(bars, sizes, strict=True)):
         axes.bar(
             place, size, 0.62, color=colour if bar.kept else "white",
@@ -123,7 +123,10 @@ def _draw_bytes(axes: Axes, bars: Sequence[Bar], figure: Callable[[Bar], int], c
             fontsize=9, color=INK if bar.kept else MUTED, bbox=UNDER_WORDS,
         )  # fmt: skip
     axes.set_yscale("log")
-    axes.set_ylim(sizes.min() / 2, sizes.max() * ROOM)
+    shown = [*sizes, *([limit / 1024] if limit else [])]
+    axes.set_ylim(min(shown) / 2, max(shown) * ROOM)
+    if limit:
+        _draw_limit(axes, limit / 1024, f"limit {limit / 1024:.4g} KB")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.minorticks_off()
 
