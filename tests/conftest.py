@@ -33,6 +33,8 @@ LONG = frozenset(
         "test_svg.py", "test_palette.py", "test_strategies.py", "test_search_job.py",
         "test_crosslinks.py", "test_spelling.py", "test_front_page.py", "test_tasks_nas.py",
         "test_ranking.py", "test_surrogate.py", "test_run.py", "test_optimize_job.py",
+        "test_search_stage.py",
+        "test_tasks_pipeline.py",
     }
 )  # fmt: skip
 """Files that start processes, search at length or draw many figures: too long for the fast tier."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -206,16 +207,39 @@ def test_other_options_can_t_be_resumed(recording, tmp_path, monkeypatch):
     assert "kept from before" in again.output
 
 
-@pytest.mark.slow
-def test_what_is_missed_is_said_with_a_remedy(recording, tmp_path, monkeypatch):
-    """An impossible limit: status 3, which one, by how much, what to try; the files are there."""
-    monkeypatch.setattr(catalog, "QUICK", TINY)
-    words = ["optimize", "--data", recording, "--quick", "--stages", "train,convert"]
-    asked = ["--max-flash", "2KB", "--max-latency", "1", "--out", str(tmp_path / "o")]
-    done = CliRunner().invoke(app, [*words, *asked], env={"COLUMNS": "300"})
-    assert 3 == done.exit_code, done.output
-    assert "the limit is 2,048 B" in done.output
-    assert "add prune and slim to --stages" in done.output
-    assert "the limit is 1.00 ms" in done.output
-    assert "--max-flash" in (tmp_path / "o" / "report.html").read_text()
-    assert 2 == len(json.loads((tmp_path / "o" / "history.json").read_text()))
+@pytest.mark.parametrize(("met", "status"), [(True, 0), (False, 3)])
+def test_the_exit_status_says_whether_everything_is_met(monkeypatch, met, status):
+    """0 where it is, 3 where not; every option reaches the job as it was given."""
+    seen = []
+
+    def run(job, out):
+        seen.append((job, out))
+        return SimpleNamespace(met=met)
+
+    monkeypatch.setattr(optimize_job, "run_optimize_job", run)
+    options = {
+        "data": "a.json", "test": "b.json", "board": "esp32-s3", "max-flash": "6KB",
+        "max-arena": "7KB", "min-accuracy": "0.9", "max-latency": "12.5", "classes": "ring, slope",
+        "stages": "train, convert", "seed": "7", "out": "there", "track": "on",
+    }  # fmt: skip
+    given = [word for name, value in options.items() for word in (f"--{name}", value)]
+    done = CliRunner().invoke(app, ["optimize", *given, "--quick", "--resume"])
+    asked = Requirements(max_flash=6144, max_arena=7168, max_latency=12.5, min_accuracy=0.9)
+    expected = OptimizeJob(
+        data="a.json", test="b.json", board="esp32-s3", requirements=asked, seed=7, quick=True,
+        classes=("ring", "slope"), stages=("train", "convert"), resume=True, track="on",
+    )  # fmt: skip
+    assert status == done.exit_code
+    assert [(expected, Path("there"))] == seen
+
+
+def test_the_defaults_are_the_tutorial_s_targets(monkeypatch):
+    """50 KB, 40 KB, 95 %, all six stages, the folder `optimized`."""
+    seen = []
+    monkeypatch.setattr(
+        optimize_job, "run_optimize_job",
+        lambda job, out: seen.append((job, out)) or SimpleNamespace(met=True),
+    )  # fmt: skip
+    assert 0 == CliRunner().invoke(app, ["optimize", "--data", "a.json"]).exit_code
+    asked = Requirements(max_flash=51_200, max_arena=40_960, min_accuracy=0.95)
+    assert [(OptimizeJob(data="a.json", requirements=asked), Path("optimized"))] == seen
