@@ -7,8 +7,8 @@ by TINYML_COURSE_DATA:
 
 First way, for each seed what this command does:
 
-    tinyml search --data magic-wand --max-arena 8KB --max-flash 8KB --strategy evolution
-                  --budget 40 --seed SEED --jobs 1
+    tinyml search --data magic-wand --max-arena 8KB --max-flash 8KB --strategy supernet
+                  --budget 12 --seed SEED --jobs 1
 
 a fifth of the strokes held out, a quarter of the rest to select by, the most accurate network
 trained fully on all but the held-out strokes, with quantization in the loop, and its bytes run
@@ -84,7 +84,7 @@ def search_network(seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """Return the first way's row: the search, and what it leaves in the work folder."""
     began = time.perf_counter()
     job = SearchJob(
-        data="magic-wand", max_arena=LIMIT, max_flash=LIMIT, strategy="evolution",
+        data="magic-wand", max_arena=LIMIT, max_flash=LIMIT, strategy="supernet",
         budget=Budget(evaluations=options.budget), journal=options.work / f"{seed}.journal",
         settings=Settings(seed=seed, epochs=options.epochs), jobs=1,
     )  # fmt: skip
@@ -226,7 +226,7 @@ def parse_options() -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="keeps searches and networks")
-    parser.add_argument("--budget", type=int, default=40, help="networks that are trained")
+    parser.add_argument("--budget", type=int, default=12, help="networks that are trained")
     parser.add_argument("--epochs", type=int, default=20, help="of each, as in tinyml search")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--first-way-only", action="store_true")
