@@ -41,8 +41,9 @@ from tinyml_course.pipeline.catalog import (
     make_stages,
 )
 from tinyml_course.pipeline.measure import file_accuracy, network_accuracy
+from tinyml_course.pipeline.plan import Outcome, Plan
 from tinyml_course.pipeline.requirements import Requirements
-from tinyml_course.pipeline.run import Outcome, Plan, run_pipeline
+from tinyml_course.pipeline.run import run_pipeline
 from tinyml_course.pipeline.store import Store
 
 OUT = Path(__file__).parents[1] / "chapters" / "03_pipeline" / "data" / "pipeline.csv"

@@ -14,8 +14,8 @@ import numpy as np
 from tests.pipeline.states import flash_state, float_state
 from tinyml_course.core.arch import ArchSpec, LayerSpec
 from tinyml_course.pipeline.measure import Measured
+from tinyml_course.pipeline.plan import Plan
 from tinyml_course.pipeline.requirements import Requirements
-from tinyml_course.pipeline.run import Plan
 from tinyml_course.pipeline.stage import Stage
 from tinyml_course.pipeline.state import AwareState, FlashState, FloatState, Measurement, SpecState
 

@@ -15,8 +15,9 @@ from tinyml_course.pipeline import catalog
 from tinyml_course.pipeline.advice import Situation, explain_misses, find_confusion
 from tinyml_course.pipeline.catalog import DEFAULT_STAGES, baseline_net, make_stages
 from tinyml_course.pipeline.job import Job, load_job_data
+from tinyml_course.pipeline.plan import Outcome, Plan
 from tinyml_course.pipeline.requirements import Miss, Requirements
-from tinyml_course.pipeline.run import Outcome, Plan, run_pipeline
+from tinyml_course.pipeline.run import run_pipeline
 from tinyml_course.pipeline.search_outputs import say
 from tinyml_course.pipeline.stage import check_order
 from tinyml_course.pipeline.store import Store

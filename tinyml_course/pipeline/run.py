@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from tinyml_course.core.arch import ArchSpec
-from tinyml_course.core.arch_json import to_fields
 from tinyml_course.core.errors import StageRefused
 from tinyml_course.core.types import GestureSet
-from tinyml_course.nas.catalog import Samples
-from tinyml_course.nas.costs import FileForm
 from tinyml_course.pipeline.gates import explain_harm, is_measured, open_misses
 from tinyml_course.pipeline.history import History, Step
 from tinyml_course.pipeline.measure import Measured, measure
+from tinyml_course.pipeline.plan import Outcome, Plan
 from tinyml_course.pipeline.requirements import Miss, Requirements
 from tinyml_course.pipeline.stage import Context, Stage, check_order, stage_seed
 from tinyml_course.pipeline.state import (
     FlashState,
     FloatState,
-    Measurement,
     Provenance,
     SpecState,
     State,
@@ -29,83 +24,6 @@ from tinyml_course.pipeline.state import (
 from tinyml_course.pipeline.store import Finished, Store
 
 Measure = Callable[..., Measured]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """All that the outcome of a run depends on.
-
-    Attributes
-    ----------
-    stages : tuple of Stage
-        In order; they begin with an untrained network and end in a file.
-    spec : ArchSpec
-        The network to begin with.
-    samples : Samples
-        For weights, and for everything that is selected.
-    requirements : Requirements
-        What the result must keep to.
-    board : str
-        Name of the board.
-    seed : int
-        Of all stages.
-    versions : tuple of (str, str)
-        Packages that take part; another version may give other bytes.
-    """
-
-    stages: tuple[Stage, ...]
-    spec: ArchSpec
-    samples: Samples
-    requirements: Requirements
-    board: str = "esp32"
-    seed: int = 0
-    versions: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def form(self) -> FileForm:
-        """The file that the run ends in."""
-        names = {stage.name for stage in self.stages}
-        if "slim" in names:
-            return "slim"
-        return "aware" if "quantize" in names else "calibrated"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values, to tell runs apart."""
-        return {
-            "stages": [[s.name, *map(list, s.record(0).parameters)] for s in self.stages],
-            "network": to_fields(self.spec),
-            "training data": self.samples.train.fingerprint,
-            "validation data": self.samples.validation.fingerprint,
-            **asdict(self.requirements),
-            "board": self.board,
-            "seed": self.seed,
-            "versions": [list(pair) for pair in self.versions],
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a run gave.
-
-    Attributes
-    ----------
-    state : FlashState
-        The file.
-    measurement : Measurement
-        Of the file, on the validation samples.
-    baseline : FloatState
-        The float network that was trained first.
-    misses : tuple of Miss
-        What the file does not meet, by validation samples.
-    history : History
-        Every stage.
-    """
-
-    state: FlashState
-    measurement: Measurement
-    baseline: FloatState
-    misses: tuple[Miss, ...]
-    history: History
 
 
 def run_pipeline(
@@ -154,7 +72,9 @@ def run_pipeline(
     """
     check_order(plan.stages)
     store.open(plan.to_dict(), resume=resume)
-    runner = _Runner(plan, store, on_step or (lambda _: None), measured_by, progress)
+    runner = _Runner(
+        plan, store, on_step=on_step or (lambda _: None), measured_by=measured_by, progress=progress
+    )
     return runner.run(gate=gate and plan.requirements != Requirements())
 
 
@@ -175,6 +95,7 @@ class _Runner:
         self,
         plan: Plan,
         store: Store,
+        *,
         on_step: Callable[[Step], None],
         measured_by: Measure,
         progress: bool,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from tinyml_course.core.errors import StageRefused
 from tinyml_course.nas.catalog import Samples
 from tinyml_course.nas.costs import FileForm
 from tinyml_course.pipeline.requirements import Requirements
-from tinyml_course.pipeline.state import FloatState, SpecState, StageRecord, State
+from tinyml_course.pipeline.state import FlashState, FloatState, SpecState, StageRecord, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Stage:
 
     name: ClassVar[str]
     accepts: ClassVar[Mapping[type, type]]
-    refusals: ClassVar[Mapping[type, str]] = {}
+    refusals: ClassVar[Mapping[type, str]] = MappingProxyType({})
     optional: ClassVar[bool] = False
     """Whether it only makes the result smaller: skipped where everything that is asked holds."""
 
@@ -104,8 +105,6 @@ def check_order(stages: Sequence[Stage]) -> None:
     StageRefused
         If a stage can't take what the one before it makes, or no file for the chip is made.
     """
-    from tinyml_course.pipeline.state import FlashState
-
     kind: type = SpecState
     for stage in stages:
         kind = stage.check(kind)

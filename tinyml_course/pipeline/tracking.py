@@ -13,7 +13,7 @@ from tinyml_course.core.errors import CourseError
 
 if TYPE_CHECKING:
     from tinyml_course.pipeline.history import Step
-    from tinyml_course.pipeline.run import Plan
+    from tinyml_course.pipeline.plan import Plan
 
 EXPERIMENT = "tinyml optimize"
 METRICS = (

@@ -80,8 +80,12 @@ def plot_waterfall(
     )
     with course_style():
         _draw_accuracy(top, bars, min_accuracy)
-        _draw_bytes(middle, bars, [bar.model_bytes for bar in bars], PALETTE[0], max_flash)
-        _draw_bytes(bottom, bars, [bar.arena_bytes for bar in bars], PALETTE[2], max_arena)
+        _draw_bytes(
+            middle, bars, [bar.model_bytes for bar in bars], colour=PALETTE[0], limit=max_flash
+        )
+        _draw_bytes(
+            bottom, bars, [bar.arena_bytes for bar in bars], colour=PALETTE[2], limit=max_arena
+        )
         middle.set_ylabel("file, KB")
         bottom.set_ylabel("arena, KB")
         bottom.set_xlim(-0.6, len(bars) + 0.55)  # limits bear their names on the right
@@ -109,7 +113,7 @@ def _draw_accuracy(axes: Axes, bars: Sequence[Bar], asked: float | None) -> None
 
 
 def _draw_bytes(
-    axes: Axes, bars: Sequence[Bar], heights: Sequence[int], colour: str, limit: int | None
+    axes: Axes, bars: Sequence[Bar], heights: Sequence[int], *, colour: str, limit: int | None
 ) -> None:
     """Draw a bar a stage on a logarithmic axis, each with its height, and the limit."""
     sizes = np.array(heights) / 1024
