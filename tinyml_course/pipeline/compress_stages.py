@@ -131,7 +131,7 @@ class PruneChannels(Stage):
     criterion: str = "taylor"
     steps: int = 4
     epochs: int = 12
-    final_epochs: int = 30
+    final_epochs: int = 80
     copies: int = 2
     learning_rate: float = 2e-3
     batch_size: int = 32

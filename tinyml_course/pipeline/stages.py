@@ -126,9 +126,9 @@ class QuantizeAware(Stage):
         }
     )
 
-    epochs: int = 30
+    epochs: int = 50
     copies: int = 2
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     batch_size: int = 32
 
     def apply(self, state: FloatState, context: Context) -> AwareState:
