@@ -1,4 +1,4 @@
-"""The optimize job: gestures and requirements in, the smallest file that meets them out."""
+"""The job of `tinyml optimize`: gestures and requirements in, a file that meets them out."""
 
 from __future__ import annotations
 

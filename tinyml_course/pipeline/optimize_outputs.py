@@ -1,4 +1,4 @@
-"""What an optimize job leaves: model.tflite, history.json, report.html, and a table."""
+"""What `tinyml optimize` leaves: model.tflite, history.json, report.html, and a table."""
 
 from __future__ import annotations
 
