@@ -50,7 +50,7 @@ def set_widths(space: SearchSpace, spec: ArchSpec, change: Callable[[int], int])
     return space.settle(layers, spec.hidden)
 
 
-POOL = 1200
+POOL = 600
 """Feasible networks that a sandwich draws once, to choose from in every step."""
 
 
@@ -62,9 +62,9 @@ class Sandwich:
     space exceeds any chip; so a random feasible network is drawn, and its widest and narrowest
     feasible sisters stand for the ends.
 
-    Deep networks are drawn more often, in proportion to their depth: few of them are feasible, and
-    the weights of a late place are trained by those alone that reach it. Drawn as they come, they
-    would be undertrained, and a ranking would find the shallow ones better than they are.
+    Deep networks are drawn more often, each depth in proportion to its square: few of them are
+    feasible, and the weights of a late place are trained by those alone that reach it. Drawn as
+    they come, they would be undertrained, and shallow ones ranked higher than they deserve.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class Sandwich:
         self.problem, self.random = problem, random
         self._pool = [draw_feasible(problem, rng) for _ in range(pool)]
         depths = np.array([len(spec.layers) for spec in self._pool])
-        shares = depths / np.bincount(depths)[depths]
+        shares = depths**2 / np.bincount(depths)[depths]
         self._shares = shares / shares.sum()
         self._ends: dict[int, tuple[ArchSpec, ArchSpec]] = {}
 

@@ -46,7 +46,7 @@ class Schedule:
         Of the weights, the samples' order, the augmentation and the networks.
     """
 
-    epochs: int = 100
+    epochs: int = 200
     batch_size: int = 32
     random: int = 2
     learning_rate: float = 2e-2
@@ -199,16 +199,17 @@ class _Training:
     def _apply(self, gradients: Sequence[Any], rate: float) -> None:
         tf = load_tensorflow()
         self._step += 1
-        corrections = [1 - decay**self._step for decay in DECAYS]
-        self._update(gradients, tf.constant(rate, tf.float32), tf.constant(corrections, tf.float32))
+        powers = [decay**self._step for decay in DECAYS]
+        self._update(gradients, tf.constant(rate, tf.float32), tf.constant(powers, tf.float32))
 
-    def _adam(self, gradients: Sequence[Any], rate: Any, corrections: Any) -> None:
-        """Move each weight; Kingma and Ba, arXiv:1412.6980, algorithm 1."""
+    def _adam(self, gradients: Sequence[Any], rate: Any, powers: Any) -> None:
+        """Move each weight; Kingma and Ba, arXiv:1412.6980, section 2, last paragraph."""
         tf = load_tensorflow()
         for variable, gradient, mean, square in zip(
             self._supernet.variables, gradients, *self._moments, strict=True
         ):
-            mean.assign(DECAYS[0] * mean + (1 - DECAYS[0]) * gradient)
-            square.assign(DECAYS[1] * square + (1 - DECAYS[1]) * gradient**2)
-            move = mean / corrections[0] / (tf.sqrt(square / corrections[1]) + TINY)
-            variable.assign_sub(rate * move)
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle, m=mean.handle, v=square.handle, grad=gradient, lr=rate,
+                beta1=DECAYS[0], beta2=DECAYS[1], beta1_power=powers[0], beta2_power=powers[1],
+                epsilon=TINY,
+            )  # fmt: skip
