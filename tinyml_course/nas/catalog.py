@@ -25,7 +25,7 @@ from tinyml_course.nas.space import DEFAULT_SPACE, SearchSpace, canonical_hash
 from tinyml_course.nas.strategy import Problem, Strategy
 from tinyml_course.nas.supernet_training import Schedule
 
-SUPERNET_EPOCHS, SUPERNET_NETWORKS = 5, 100
+SUPERNET_EPOCHS, SUPERNET_NETWORKS = 10, 100
 """Epochs of a supernet, and networks that it judges, for each epoch of a full evaluation."""
 
 VALIDATION_FRACTION = 0.25
