@@ -64,7 +64,7 @@ class Sandwich:
 
     Deep networks are drawn more often, each depth in proportion to its square: few of them are
     feasible, and the weights of a late place are trained by those alone that reach it. Drawn as
-    they come, they would be undertrained, and shallow ones ranked higher than they deserve.
+    they come, they would learn too little, and shallow ones be ranked higher than they deserve.
 
     Parameters
     ----------
