@@ -1,4 +1,4 @@
-"""The last layer in closed form against distances and round normal densities."""
+"""The last layer in closed form against distances."""
 
 from __future__ import annotations
 
@@ -25,17 +25,24 @@ def test_the_answer_is_the_class_whose_mean_is_nearest():
     assert np.array_equal((x @ weights + bias).argmax(1), cdist(x, means).argmin(1))
 
 
-def test_probabilities_are_bayes_rule_for_round_normal_classes():
-    """Softmax of the logits is each class's density over the sum of all."""
+def test_logits_are_distances_in_units_of_the_classes_spread():
+    """Differences of logits are halved differences of squared distances over their mean."""
     features, labels = samples(2)
     weights, bias = fit_prototypes(features, labels, classes=3)
     means = np.stack([features[labels == k].mean(0) for k in range(3)])
-    variance = np.mean((features - means[labels]) ** 2)
+    spread = np.mean(np.sum((features - means[labels]) ** 2, axis=1))
     x = np.random.default_rng(3).normal(size=(20, 4)) * 3
-    density = np.exp(-0.5 * cdist(x, means) ** 2 / variance)
-    share = np.exp(x @ weights + bias)
-    assert share / share.sum(1, keepdims=True) == pytest.approx(
-        density / density.sum(1, keepdims=True), abs=1e-4
+    logits, away = x @ weights + bias, -0.5 * cdist(x, means) ** 2 / spread
+    assert np.diff(logits) == pytest.approx(np.diff(away), abs=1e-4)
+
+
+def test_a_copied_feature_makes_no_layer_surer():
+    """Features that say the same twice are no second witness."""
+    features, labels = samples(5)
+    once = features @ fit_prototypes(features, labels, classes=3)[0]
+    twice = np.hstack([features] * 2)
+    assert np.diff(twice @ fit_prototypes(twice, labels, classes=3)[0]) == pytest.approx(
+        np.diff(once), abs=1e-4
     )
 
 

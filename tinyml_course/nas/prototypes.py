@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FLOOR = 1e-12
-"""Least variance: features that never change tell nothing, and divide nothing."""
+"""Least spread: features that never change tell nothing, and divide nothing."""
 
 
 def fit_prototypes(
@@ -15,10 +15,12 @@ def fit_prototypes(
     """Return weights and bias of a layer that answers with the class whose mean is nearest.
 
     A mean ``m_k`` stands for its class. The squared distance to it, ``|x|^2 - 2 x m_k + |m_k|^2``,
-    is linear in ``x`` up to a term that all classes have in common; divided by twice the variance
-    around the means it is the logarithm of a round normal density. A discriminant with the whole
-    covariance would find classes that the features hardly separate, which a training of the
-    network's own length does not: it flatters shallow networks.
+    is linear in ``x`` up to a term that all classes have in common. It is divided by twice the mean
+    squared distance of the samples to their own class. For a round normal density one would divide
+    by the variance of a single feature; but features move together, and counting each as a witness
+    of its own makes the layer far too sure of itself. A discriminant with the whole covariance
+    would see that, and find classes that the features hardly separate, which a training does not:
+    it flatters shallow networks.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def fit_prototypes(
     if counts.min() == 0:
         raise ValueError(f"class {counts.argmin()} has no sample to take the mean of")
     means = np.stack([x[y == k].mean(axis=0) for k in range(classes)])
-    variance = max(float(np.mean((x - means[y]) ** 2)), FLOOR)
-    weights = means.T / variance
-    bias = -0.5 * np.sum(means**2, axis=1) / variance
+    spread = max(float(np.mean(np.sum((x - means[y]) ** 2, axis=1))), FLOOR)
+    weights = means.T / spread
+    bias = -0.5 * np.sum(means**2, axis=1) / spread
     return weights.astype(np.float32), bias.astype(np.float32)
