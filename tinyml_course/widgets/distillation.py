@@ -55,7 +55,7 @@ def compare_softened(
         T, positive.
     softened : {'logits', 'probabilities'}
         What is divided by T before the softmax. Probabilities give nearly even answers at any
-        T; the push is then that of the gradient through both softmaxes.
+        T; the push is then that of the gradient through both steps of softmax.
 
     Raises
     ------
