@@ -126,6 +126,7 @@ def plot_degrees(
     axes.set_xticks(kilobytes, [f"{size:.1f}" for size in kilobytes])
     axes.minorticks_off()
     axes.set_xlim(1.15 * kilobytes.max(), 0.6 * kilobytes.min())
+    axes.set_ylim(0, 102)
     axes.set_xlabel(".tflite (KB, mean over the seeds)")
     axes.set_ylabel("test accuracy (%)")
     return axes
