@@ -17,7 +17,7 @@ from tinyml_course.plots.style import (
     new_figure,
 )
 
-TICKS_KB = (2, 4, 8, 16, 32, 64, 128)
+TICKS_KB = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)
 
 
 def plot_artefacts(

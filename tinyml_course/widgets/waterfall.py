@@ -18,7 +18,7 @@ from tinyml_course.widgets.experiment import Control, Experiment
 
 ORDER = ("train", "distill", "prune", "quantize", "convert", "slim")
 LIMITS_KB = (4, 6, 8, 16, 32)
-WORDS = 76
+WORDS = 60
 """Most letters in a line above the figure."""
 
 
