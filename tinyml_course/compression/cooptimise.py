@@ -82,7 +82,7 @@ class CoOptimised:
         Its specification.
     kept : mapping of group name to (C,) bool
         Channels that stayed.
-    history : History
+    history : fit.History
         Of the training with the penalty; its losses contain it.
     """
 

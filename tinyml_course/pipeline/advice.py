@@ -25,7 +25,7 @@ class Situation:
         That were asked for.
     quick : bool
         Whether the trainings were short.
-    history : History
+    history : history.History
         What happened.
     report : DeviceReport
         Of the file.

@@ -78,7 +78,7 @@ class OptimizeResult:
     ----------
     job : OptimizeJob
         Its options.
-    outcome : Outcome
+    outcome : plan.Outcome
         File, history, and what is missed by validation samples.
     report : DeviceReport
         Of the file on the board, with its accuracy on the test set.

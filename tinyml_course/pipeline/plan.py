@@ -81,7 +81,7 @@ class Outcome:
         The float network that was trained first.
     misses : tuple of Miss
         What the file does not meet, by validation samples.
-    history : History
+    history : history.History
         Every stage.
     """
 

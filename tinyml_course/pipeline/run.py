@@ -48,7 +48,7 @@ def run_pipeline(
 
     Parameters
     ----------
-    plan : Plan
+    plan : plan.Plan
         What to run.
     store : Store
         Where the artefacts go.

@@ -64,7 +64,7 @@ def start_tracking(uri: str, out: Path, plan: Plan) -> Iterator[Tracker]:
         An MLflow server or database; '' or 'on' for ``mlflow.db`` in `out`.
     out : Path
         Folder of the job.
-    plan : Plan
+    plan : plan.Plan
         Its options become the run's parameters.
 
     Raises
