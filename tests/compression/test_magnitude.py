@@ -10,6 +10,7 @@ from tinyml_course.core.arch import ArchSpec, LayerSpec
 from tinyml_course.core.environment import seed_everything
 from tinyml_course.data.synthetic import draw_gestures
 from tinyml_course.training.build import build
+from tinyml_course.training.fit import fit
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +28,7 @@ def test_weights_become_zero_and_only_gzip_notices():
     gestures = draw_gestures(samples_per_class=20, people=2, seed=0)
     seed_everything(0)
     model = build(SPEC)
+    fit(model, gestures, epochs=1, progress=False)  # offsets of zero would leave the biases out
     before = [w.copy() for w in model.get_weights()]
 
     sparse = prune_weights(model, gestures, sparsity=0.75, epochs=3, progress=False)
@@ -41,8 +43,7 @@ def test_weights_become_zero_and_only_gzip_notices():
     dense_file, sparse_file = (measure_file(m, gestures.images) for m in (model, sparse))
     assert dense_file.sparsity == 0
     assert 0.75 == pytest.approx(sparse_file.sparsity, abs=0.01)
-    drift = abs(sparse_file.tflite_bytes - dense_file.tflite_bytes)
-    assert drift <= 0.06 * dense_file.tflite_bytes  # biases that are equal are stored once
+    assert abs(sparse_file.tflite_bytes - dense_file.tflite_bytes) <= 16
     assert sparse_file.gzip_bytes < 0.85 * dense_file.gzip_bytes
 
 
