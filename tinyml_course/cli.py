@@ -5,52 +5,26 @@ Everything heavy is imported inside the subcommands, so that `tinyml --help` ans
 
 from __future__ import annotations
 
-import functools
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tinyml_course.core.errors import CourseError
-
-app = typer.Typer(
-    help="The TinyML course: learn, run a model from gestures to the chip, emulate, check.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+from tinyml_course.command_line import (
+    EXIT_DOES_NOT_FIT,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_YET,
+    Classes,
+    Executor,
+    Gestures,
+    Jobs,
+    MaxLatency,
+    Quick,
+    TestRecording,
+    app,
+    command,
+    split_names,
 )
-
-EXIT_BAD_INPUT = 2
-EXIT_DOES_NOT_FIT = 3
-EXIT_NOT_YET = 3
-EXIT_INTERRUPTED = 130
-
-
-def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Register `function` as a subcommand whose faults end in one clear message."""
-
-    @functools.wraps(function)
-    def guarded(*args: object, **options: object) -> None:
-        try:
-            function(*args, **options)
-        except KeyboardInterrupt:
-            print("\ninterrupted; nothing half-written was left behind", file=sys.stderr)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-        except ModuleNotFoundError as missing:
-            if not (missing.name or "").startswith("tinyml_course."):
-                raise
-            print("tinyml: only the instructor's copy of the course can do this", file=sys.stderr)
-            raise typer.Exit(EXIT_BAD_INPUT) from None
-        except BrokenPipeError:  # whoever read the output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (CourseError, ValueError, OSError) as fault:
-            print(f"tinyml: {fault}", file=sys.stderr)
-            raise typer.Exit(EXIT_BAD_INPUT) from None
-
-    return app.command()(guarded)
 
 
 @command
@@ -84,12 +58,8 @@ def run(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for model.tflite and the reports.")],
-    test: Annotated[
-        str | None, typer.Option(help="Another recording as the test set; else 20 % is held out.")
-    ] = None,
-    classes: Annotated[
-        str | None, typer.Option(help="Classes to use, separated by commas; else all.")
-    ] = None,
+    test: TestRecording = None,
+    classes: Classes = None,
     board: Annotated[str, typer.Option(help="Board to emulate.")] = "esp32",
     seed: Annotated[int, typer.Option(help="Seed of split, training and augmentation.")] = 0,
     quick: Annotated[
@@ -99,17 +69,16 @@ def run(
     """Take gestures to a model on the emulated board: train, quantize, convert, emulate, report."""
     from tinyml_course.pipeline.job import Job, run_job
 
-    chosen = tuple(name.strip() for name in classes.split(",")) if classes else None
-    job = Job(data=data, test=test, classes=chosen, board=board, seed=seed, quick=quick)
+    job = Job(
+        data=data, test=test, classes=split_names(classes), board=board, seed=seed, quick=quick
+    )
     result = run_job(job, out)
     raise typer.Exit(0 if result.report.fits else EXIT_DOES_NOT_FIT)
 
 
 @command
 def search(
-    data: Annotated[
-        str, typer.Option(help="Gestures, as for `tinyml run`: a file, a folder, 'synthetic', ...")
-    ],
+    data: Gestures,
     board: Annotated[str, typer.Option(help="Board whose limits hold.")] = "esp32",
     max_arena: Annotated[
         str | None, typer.Option(help="Most arena, as 16KB; else what the board gives.")
@@ -117,9 +86,7 @@ def search(
     max_flash: Annotated[
         str | None, typer.Option(help="Largest model file, as 12KB; else no limit.")
     ] = None,
-    max_latency: Annotated[
-        float | None, typer.Option(help="Longest inference in milliseconds; else no limit.")
-    ] = None,
+    max_latency: MaxLatency = None,
     strategy: Annotated[
         str, typer.Option(help="random, evolution, aging, nsga2, supernet or differentiable.")
     ] = "nsga2",
@@ -133,18 +100,14 @@ def search(
     journal: Annotated[
         Path | None, typer.Option(help="File that keeps every evaluation; resumes if it exists.")
     ] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, for many machines.")
-    ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes; one a core by default.")] = None,
-    classes: Annotated[
-        str | None, typer.Option(help="Classes to use, separated by commas; else all.")
-    ] = None,
+    executor: Executor = None,
+    jobs: Jobs = None,
+    classes: Classes = None,
     seed: Annotated[int, typer.Option(help="Seed of splits, strategy and trainings.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder for front.json, front.png, best.tflite, report.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Short trainings, to try it out.")] = False,
+    quick: Quick = False,
 ) -> None:
     """Search for networks that respect the chip: hard limits, journal, many workers."""
     from tinyml_course.nas.budget import parse_budget, parse_size
@@ -153,7 +116,7 @@ def search(
 
     job = SearchJob(
         data=data,
-        classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
+        classes=split_names(classes),
         board=board,
         max_arena=parse_size(max_arena) if max_arena else None,
         max_flash=parse_size(max_flash) if max_flash else None,
@@ -174,25 +137,17 @@ def search(
 
 @command
 def optimize(
-    data: Annotated[
-        str, typer.Option(help="Gestures, as for `tinyml run`: a file, a folder, 'synthetic', ...")
-    ],
-    test: Annotated[
-        str | None, typer.Option(help="Another recording as the test set; else 20 % is held out.")
-    ] = None,
+    data: Gestures,
+    test: TestRecording = None,
     board: Annotated[str, typer.Option(help="Board that the model is for.")] = "esp32",
     max_flash: Annotated[str, typer.Option(help="Largest model file.")] = "50KB",
     max_arena: Annotated[str, typer.Option(help="Most arena.")] = "40KB",
     min_accuracy: Annotated[float, typer.Option(help="Least accuracy, a share.")] = 0.95,
-    max_latency: Annotated[
-        float | None, typer.Option(help="Longest inference in milliseconds; else no limit.")
-    ] = None,
+    max_latency: MaxLatency = None,
     stages: Annotated[
         str, typer.Option(help="search, train, distill, prune, quantize, convert, slim; in order.")
     ] = "train,distill,prune,quantize,convert,slim",
-    classes: Annotated[
-        str | None, typer.Option(help="Classes to use, separated by commas; else all.")
-    ] = None,
+    classes: Classes = None,
     seed: Annotated[int, typer.Option(help="Seed of splits and trainings.")] = 0,
     out: Annotated[
         Path, typer.Option(help="Folder for model.tflite, history.json, report.html, stages/.")
@@ -200,7 +155,7 @@ def optimize(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what an earlier session has finished.")
     ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Short trainings, to try it out.")] = False,
+    quick: Quick = False,
     track: Annotated[
         str | None, typer.Option(help="MLflow store for the stages' figures; 'on' for a file.")
     ] = None,
@@ -214,7 +169,7 @@ def optimize(
     job = OptimizeJob(
         data=data,
         test=test,
-        classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
+        classes=split_names(classes),
         board=board,
         requirements=Requirements(
             max_flash=parse_size(max_flash),
@@ -350,16 +305,14 @@ def assign(
 def grade(
     submissions: Annotated[Path, typer.Argument(help="Holds <student>/<notebook>.ipynb.")],
     out: Annotated[Path, typer.Option(help="Folder for the gradebook, tables and feedback.")],
-    jobs: Annotated[int | None, typer.Option(help="Processes; one a core by default.")] = None,
+    jobs: Jobs = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Judge only what is new or changed.")
     ] = False,
     seed_file: Annotated[
         Path | None, typer.Option(help="File with the secret that hidden inputs are drawn from.")
     ] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, for many machines.")
-    ] = None,
+    executor: Executor = None,
 ) -> None:
     """Grade a class: gradebook, grades.csv, a feedback page a student, item statistics."""
     from tinyml_course.grading.class_run import grade_submissions
