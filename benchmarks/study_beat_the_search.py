@@ -24,8 +24,8 @@ from study_supernet_ranking import (
     SEED,
     load_samples,
     score_rows,
-    write_table,
 )
+from study_tables import write_rows
 
 from tinyml_course.nas.catalog import make_problem
 from tinyml_course.nas.front import find_front
@@ -58,12 +58,12 @@ def main() -> None:
     note = f"python benchmarks/study_beat_the_search.py --networks {options.networks}; seed {SEED}"
     feasible = [spec for spec in designs() if not LIMITS.violations(cost_of(spec))]
     estimates: Iterator[Estimate] = scorer.score(feasible, total=len(feasible))
-    write_table(options.out / "designs.csv", score_rows(problem, feasible, estimates), note)
+    write_rows(options.out / "designs.csv", score_rows(problem, feasible, estimates), note)
     began = time.process_time()
     scored = search_estimates(NSGA2(problem, seed=SEED), problem, scorer, options.networks)
     front = front_of(scored)
     specs, known = [f.trial.spec for f in front], iter([f.estimate for f in front])
-    write_table(options.out / "searched_front.csv", score_rows(problem, specs, known), note)
+    write_rows(options.out / "searched_front.csv", score_rows(problem, specs, known), note)
     print(
         f"{len(feasible)} designs; {len(front)} of {len(scored)} searched networks on the front, "
         f"{time.process_time() - began:.0f} s of CPU"

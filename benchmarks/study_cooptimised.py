@@ -14,15 +14,15 @@ number of epochs. What is already there is not run again. One seed; about nine m
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from study_tables import append_row, read_rows
 
 from tinyml_course.compression.cooptimise import cooptimise
 from tinyml_course.core.arch import ArchSpec, LayerSpec
@@ -122,25 +122,6 @@ def costs(spec: ArchSpec) -> dict[str, Any]:
     }
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the table's rows, or none where it does not exist."""
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
-def append_row(path: Path, row: Row) -> None:
-    """Add a row; begin with the command and the header where the table is new."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
-        if new:
-            file.write(f"# {COMMAND}\n")
-            writer.writeheader()
-        writer.writerow(asdict(row))
-
-
 def show(rows: list[dict[str, str]]) -> Table:
     """Return the rows as a table."""
     columns = ("flash_weight", "latency_weight", "widths", "model_bytes", "arena_bytes",
@@ -165,7 +146,7 @@ def main() -> None:
     missing = [pair for pair in PAIRS if pair not in done]
     if missing:
         for row in run(load_gestures("magic-wand"), options.seed, missing):
-            append_row(options.out, row)
+            append_row(options.out, asdict(row), COMMAND)
     Console().print(show(read_rows(options.out)))
 
 

@@ -15,15 +15,15 @@ shares were set beforehand, not by these accuracies. About four minutes a seed o
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from study_tables import append_row, read_rows
 
 from tinyml_course.compression.attention import Attention, pair_layers
 from tinyml_course.compression.distillation import distill
@@ -120,25 +120,6 @@ def run_seed(gestures: GestureSet, seed: int, done: set[tuple[str, ...]]) -> Ite
             )
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the table's rows, or none where it does not exist."""
-    if not path.exists():
-        return []
-    lines = path.read_text().splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
-def append_row(path: Path, row: Row) -> None:
-    """Add a row; begin with the command and the header where the table is new."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
-        if new:
-            file.write(f"# {COMMAND}\n")
-            writer.writeheader()
-        writer.writerow(asdict(row))
-
-
 def summarise(rows: list[dict[str, str]]) -> Table:
     """Return each method's mean accuracy and its gain over labels alone, seed by seed."""
     table = Table("student", "method", "seeds", "accuracy", "against labels alone")
@@ -179,7 +160,7 @@ def main() -> None:
     done = {(r["seed"], r["student"], r["method"]) for r in read_rows(options.out)}
     for seed in options.seeds:
         for row in run_seed(gestures, seed, done):
-            append_row(options.out, row)
+            append_row(options.out, asdict(row), COMMAND)
     Console().print(summarise(read_rows(options.out)))
 
 

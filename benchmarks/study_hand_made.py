@@ -14,11 +14,12 @@ Writes `hand_made.csv`; trainings that the table holds are kept.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from study_tables import append_row, read_rows
 
 from tinyml_course.core.arch import ArchSpec, gesture_net
 from tinyml_course.core.statistics import mean_interval
@@ -62,14 +63,6 @@ def measure(way: str, seed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a table; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
-
-
 def main() -> None:
     """Train what the table lacks, and print the means over the seeds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -81,13 +74,7 @@ def main() -> None:
             rows = read_rows(options.out)
             if any((row["way"], int(row["seed"])) == (way, seed) for row in rows):
                 continue
-            rows.append(measure(way, seed))
-            print(rows[-1], flush=True)
-            with options.out.open("w", newline="") as file:
-                file.write("# python benchmarks/study_hand_made.py\n")
-                writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+            append_row(options.out, measure(way, seed), "python benchmarks/study_hand_made.py")
     rows = read_rows(options.out)
     for way in NETWORKS:
         found = [float(row["accuracy"]) for row in rows if row["way"] == way]

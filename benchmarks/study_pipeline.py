@@ -19,12 +19,13 @@ About a quarter of an hour a seed on one core.
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from study_tables import append_row, read_rows
 
 from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.statistics import mean_interval
@@ -116,26 +117,6 @@ def describe(outcome: Outcome, seed: int, limit: str, test: GestureSet) -> dict[
         "not_kept": " ".join(step.stage for step in steps if not step.kept),
         "seconds": round(sum(step.measurement.seconds for step in steps)),
     }  # fmt: skip
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of the table; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
-
-
-def append_row(path: Path, row: dict[str, Any], note: str) -> None:
-    """Add a row to the table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if file.tell() == 0:
-            file.write(f"# {note}\n")
-            writer.writeheader()
-        writer.writerow(row)
-    print(row, flush=True)
 
 
 def print_summary(rows: Sequence[dict[str, str]]) -> None:

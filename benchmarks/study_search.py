@@ -29,7 +29,6 @@ default methods take about an hour and a half of one core.
 from __future__ import annotations
 
 import argparse
-import csv
 import gc
 import os
 import time
@@ -39,8 +38,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from search_methods import CORNER, DEFAULT, METHODS, OURS, Clock, Run
+from study_tables import append_row, read_rows, write_rows
 
 from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.environment import load_keras, seed_everything
@@ -150,25 +149,6 @@ def judge_front(codes: Sequence[str], members: dict[str, dict[str, str]]) -> dic
     return found
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
-
-
-def append_row(path: Path, row: dict[str, Any], note: str) -> None:
-    """Add a row to a table that other processes may write to as well."""
-    with FileLock(path.with_suffix(".lock")), path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if file.tell() == 0:
-            file.write(f"# {note}\n")
-            writer.writeheader()
-        writer.writerow(row)
-    print(row, flush=True)
-
-
 def missing_runs(path: Path, options: argparse.Namespace) -> Iterator[tuple[str, int]]:
     """Yield method and seed of each search that the table lacks, each seed in another order."""
     for seed in options.seeds:
@@ -240,11 +220,7 @@ def main() -> None:
     for code, seed in missing_members(runs, members, options.seeds):
         append_row(members, train_member(from_code(code, classes=10), seed), note)
     if table := tabulate(runs, members):
-        with (options.out / "search_race.csv").open("w", newline="") as file:
-            file.write(f"# {note}\n")
-            writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(table)
+        write_rows(options.out / "search_race.csv", table, note)
         print_summary(table)
 
 

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from study_search import append_row, read_rows
+from study_tables import append_row, read_rows
 
 from tinyml_course.core.arch import ArchSpec, gesture_net
 from tinyml_course.core.arch_json import from_fields

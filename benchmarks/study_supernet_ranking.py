@@ -18,13 +18,13 @@ earlier rankings, of other networks; the networks of the table were drawn after 
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from study_tables import read_rows, write_rows
 
 from tinyml_course.core.arch import ArchSpec
 from tinyml_course.core.environment import load_keras, seed_everything
@@ -98,24 +98,6 @@ def train_alone(
     }
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(line for line in file if not line.startswith("#")))
-
-
-def write_table(path: Path, rows: Sequence[dict[str, Any]], note: str) -> None:
-    """Write rows under a comment that says how they were made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
-        file.write(f"# {note}\n")
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def print_summary(rows: Sequence[dict[str, Any]]) -> None:
     """Print the rank correlations over the networks that every seed has trained."""
     seeds = sorted({row["seed"] for row in rows}, key=int)
@@ -174,15 +156,15 @@ def main() -> None:
         began = time.process_time()
         scorer = Scorer(trained.supernet, samples.train, samples.validation)
         scores = score_rows(problem, specs, scorer.score(specs, total=len(specs)))
-        write_table(scores_path, scores, note)
+        write_rows(scores_path, scores, note)
         print(f"scoring: {len(specs) / (time.process_time() - began):.0f} networks a second of CPU")
-    scores = read_table(scores_path)
+    scores = read_rows(scores_path)
     chosen = stratify(
         [float(row["macs"]) for row in scores], [float(row["accuracy"]) for row in scores],
         shape=GRID, rng=np.random.default_rng([SEED, 2]),
     )  # fmt: skip
     path = options.out / "supernet_ranking.csv"
-    rows: list[dict[str, Any]] = list(read_table(path))
+    rows: list[dict[str, Any]] = list(read_rows(path))
     for seed in options.seeds:
         for score in (scores[index] for index in chosen):
             if any(r["network"] == score["network"] and int(r["seed"]) == seed for r in rows):
@@ -196,7 +178,7 @@ def main() -> None:
                 "macs": score["macs"], **found,
                 "cpu_seconds": round(time.process_time() - began, 1),
             })  # fmt: skip
-            write_table(path, rows, note)
+            write_rows(path, rows, note)
             print(rows[-1], flush=True)
     print_summary(rows)
 

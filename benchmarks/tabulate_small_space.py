@@ -21,8 +21,8 @@ from study_supernet_ranking import (
     SEED,
     load_samples,
     score_rows,
-    write_table,
 )
+from study_tables import write_rows
 
 from tinyml_course.nas.catalog import make_problem
 from tinyml_course.nas.recalibrate import Scorer
@@ -57,7 +57,7 @@ def main() -> None:
     for row, spec in zip(rows, specs, strict=True):
         row["parameters"] = problem.cost(spec).parameters
     note = f"python benchmarks/tabulate_small_space.py; seed {SEED}"
-    write_table(options.out / "small_space.csv", rows, note)
+    write_rows(options.out / "small_space.csv", rows, note)
     print(f"{len(rows)} of {SMALL_SPACE.size()} networks fit and were scored")
 
 
