@@ -50,6 +50,16 @@ def test_sandwich_has_both_ends():
     assert wider > 15
 
 
+def test_deep_networks_are_drawn_more_often():
+    """Each depth of the pool comes in proportion to its square, within four deviations."""
+    sandwich, rng = Sandwich(LIMITED, random=200, pool=60), np.random.default_rng(0)
+    drawn = [len(spec.layers) for _ in range(10) for spec in sandwich.draw(rng)[2:]]
+    counts = np.bincount(drawn, minlength=6)[2:]
+    shares = np.array([4, 9, 16, 25]) / 54
+    deviation = np.sqrt(2000 * shares * (1 - shares))
+    assert np.all(np.abs(counts - 2000 * shares) <= 4 * deviation)
+
+
 def test_widest_sister_uses_the_limits():
     """One more step of all widths would exceed a limit, unless they are the widest already."""
     sandwich, rng = Sandwich(LIMITED, pool=1), np.random.default_rng(1)
